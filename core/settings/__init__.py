@@ -1,0 +1,1 @@
+"""Settings in three forms: embedded (default), production, test. Values come from the environment, checked in `values`."""
