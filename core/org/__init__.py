@@ -1,0 +1,1 @@
+"""Hospitals, campuses, the department and Party trees, persons, their dated posts, and accounts."""
