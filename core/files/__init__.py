@@ -1,0 +1,1 @@
+"""Stored files: content-addressed, class by class, handed out only through policy."""

@@ -1,0 +1,1 @@
+"""Work that outlives a request: outbox, lease, relay, progress, cancel, resume, schedules and events."""
