@@ -1,0 +1,1 @@
+"""The HTTP interface: sign-in, sessions, the API, health, and the shell of the web app."""

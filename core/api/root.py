@@ -1,0 +1,74 @@
+"""The API: one NinjaAPI, problems instead of Ninja's errors, routers of the rooms below."""
+
+import logging
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from core.api import session
+from core.api.auth import SIGN_IN, InHospital, InPlugin
+from core.api.signin import problem_response
+from core.kernel.errors import FieldError, NotFound, Problem
+
+log = logging.getLogger(__name__)
+
+api = NinjaAPI(
+    title="清廉",
+    version="1",
+    description="清廉平台接口。错误一律为 application/problem+json。",
+    docs_url=None,
+    openapi_url=None,
+    urls_namespace="api",
+)
+
+
+def mount() -> None:
+    """Add the routers of all rooms. Called once, when this module is imported."""
+    from core.api import files, home, jobs, plugins
+    from core.lake.http import router as lake_router
+    from core.plugin_host.routes import routers
+    from core.resources.http import router as resources_router
+
+    api.add_router("", session.router)
+    inside = InHospital()
+    for router in (home.router, resources_router, jobs.router, files.router, plugins.router, lake_router):
+        api.add_router("/h/{hospital}", router, auth=inside)
+    for plugin, router in sorted(routers.items()):
+        api.add_router(f"/h/{{hospital}}/p/{plugin}", router, auth=InPlugin(plugin))
+
+
+@api.exception_handler(Problem)
+def _problem(request: HttpRequest, problem: Problem) -> HttpResponse:
+    return problem_response(problem, request)
+
+
+@api.exception_handler(AuthenticationError)
+def _signed_out(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    return problem_response(SIGN_IN, request)
+
+
+@api.exception_handler(ValidationError)
+def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    errors = [
+        FieldError(pointer="/" + "/".join(str(step) for step in found["loc"][1:]), message="这一项的格式不对。")
+        for found in error.errors
+    ]
+    return problem_response(Problem("invalid", "请求的内容不符合格式，请检查后再试。", 422, errors), request)
+
+
+@api.exception_handler(HttpError)
+def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return problem_response(Problem("invalid", "请求无法处理，请检查后再试。", error.status_code), request)
+
+
+@api.exception_handler(Exception)
+def _crash(request: HttpRequest, error: Exception) -> HttpResponse:
+    log.exception("unhandled error in %s", request.path)
+    number = getattr(request, "request_id", "")
+    return problem_response(Problem("internal", f"系统出错，已记录。请把编号 {number} 告诉管理员。", 500), request)
+
+
+def unknown(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """Any API path that does not exist: the same 404 as for what may not be seen."""
+    return problem_response(NotFound(), request)

@@ -1,0 +1,52 @@
+"""Connects low rooms to callables of higher ones when Django is ready, and refuses to start on an unsound policy."""
+
+import sys
+from typing import Any
+
+from core.api.shell import HEALTH
+from core.audit import sealer
+from core.audit.guard import check_triggers
+from core.jobs.queries import worker_alive
+from core.jobs.registry import JobKind, add_gate, every, job
+from core.plugin_host.manifest import manifests
+from core.plugin_host.start import check_policy
+from core.policy.activation import is_enabled
+from core.policy.types import TypePolicy, register_type
+
+#: How often the worker seals new records, seconds.
+SEAL_EVERY = 10
+
+
+def connect() -> None:
+    """Register what lower rooms call upwards. Raises BadTable."""
+    import core.api.jobs  # noqa: F401 - registers the type of jobs
+
+    register_type(TypePolicy("audit.event", "审计记录", 3))
+    register_type(TypePolicy("files.file", "文件", 3, {"person": "owner_uid"}, person_by="user"))
+    add_gate(_plugin_closed)
+    job("audit.seal", label="封存审计记录")(_seal)
+    every(SEAL_EVERY, "audit.seal")
+    HEALTH["audit"] = _triggers
+    if "migrate" not in sys.argv:
+        check_policy()
+
+
+def _plugin_closed(kind: JobKind, hospital: Any) -> str | None:
+    if kind.plugin is None or (hospital is not None and is_enabled(kind.plugin, hospital.id)):
+        return None
+    name = manifests()[kind.plugin].name if kind.plugin in manifests() else kind.plugin
+    return f"“{name}”在这家医院已停用，任务暂停；重新启用后可以继续。"
+
+
+def _seal(ctx: Any) -> dict[str, Any]:
+    """Number new records and chain them into the log."""
+    return {"sealed": sealer.seal_pending()}
+
+
+def _triggers() -> str:
+    return "；".join(check_triggers()[:3])
+
+
+def worker() -> str:
+    """For the status page: empty while a worker lives."""
+    return "" if worker_alive() else "后台进程没有运行，请用 make up 启动。"

@@ -1,0 +1,1 @@
+"""Wagtail: its admin behind the one sign-in. Pages come here."""

@@ -1,0 +1,1 @@
+"""Worlds for tests, the demonstration and properties: factories, the `World` builder, generated prescribing data."""
