@@ -1,0 +1,1 @@
+"""The warning plugin: rules over prescribing lines, and the warnings they give."""

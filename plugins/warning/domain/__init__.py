@@ -1,0 +1,1 @@
+"""The rule engine, free of Django: rules in, tables in, findings out."""

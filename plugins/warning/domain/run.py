@@ -1,0 +1,121 @@
+"""One run: pin the snapshot, evaluate the rules, store what was found in one transaction, open or move on warnings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from core.plugin_api import Actor, Hospital, Problem, Refused, acting, clock, hospital_scope, record
+from core.plugin_api import lake
+from plugins.warning.domain.catalogue import installed, sync_versions
+from plugins.warning.domain.evaluate import evaluate
+from plugins.warning.domain.results import RunOutput
+from plugins.warning.domain.store import store
+from plugins.warning.domain.subjects import Labels
+from plugins.warning.models import WarningRun
+
+#: Data sets that decide which months there are to look at.
+MONTHLY = ("prescription_lines", "dept_month", "access_log", "rep_visits", "aggregate_prescribing")
+
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What to run: `as_of` None is now; `months` and `rules` None are all."""
+
+    as_of: datetime | None = None
+    months: list[str] | None = None
+    rules: list[str] | None = None
+    live: bool = True
+
+
+def run(
+    hospital: Hospital, asked: Asked, *, by: Actor, progress: Progress, stopped: Callable[[], bool]
+) -> WarningRun:
+    """Evaluate and store. A replay (`as_of` given) stores findings only; a live run opens and moves on warnings.
+
+    Raises Refused when there is nothing to evaluate or an unknown rule is named.
+    """
+    rules = _chosen(asked.rules)
+    as_of = asked.as_of or clock.now()
+    with hospital_scope(hospital):
+        pins = {
+            name: lake.pins(hospital, name, as_of=as_of)
+            for name in sorted(set().union(*(rule.datasets for rule in rules)))
+        }
+        months = asked.months or _months(pins)
+        if not months:
+            raise Refused("还没有可以计算的数据。请先导入处方明细等数据，再运行规则。")
+        started = clock.now()
+        with acting(by):
+            versions = sync_versions()
+            row = WarningRun.unscoped.create(
+                hospital=hospital,
+                as_of=as_of,
+                live=asked.live,
+                pins={name: [[pin.month, pin.version] for pin in found] for name, found in pins.items()},
+                months=months,
+                started_at=started,
+                requested_by=by.label,
+                rules=len(rules),
+            )
+        try:
+            con = lake.connect("worker")
+            tables = {name: lake.table(con, name, found) for name, found in pins.items()}
+            progress(0, len(rules), "读取数据")
+            output: RunOutput = evaluate(
+                rules,
+                con,
+                tables,
+                months,
+                progress=lambda done, total, note: progress(done, total, note),
+                should_stop=stopped,
+            )
+            if output.stopped:
+                raise Refused("已按您的要求停止，本次结果没有保存。")
+            labels = Labels.of(hospital, output, tables)
+            progress(len(rules), len(rules), "保存结果")
+            with acting(by):
+                store(row, output, versions, labels, rules)
+                record(
+                    "warning.run",
+                    "warning.run",
+                    row.uid,
+                    {"as_of": as_of.isoformat(), "found": row.found, "opened": row.opened, "live": row.live},
+                    hospital=hospital,
+                )
+        except BaseException:
+            with acting(by):
+                row.state, row.finished_at = "failed", clock.now()
+                row.save()
+            raise
+    return row
+
+
+def parse_as_of(text: str) -> datetime:
+    """An instant from the command line or the API ("2025-07-02T00:00:00+08:00"). Raises Problem."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise Problem(
+            "invalid", f"“{text}”不是时间。请写成 2025-07-02T08:00:00+08:00 的样子。", 422
+        ) from None
+    if found.tzinfo is None:
+        raise Problem("invalid", f"“{text}”没有时区。请在末尾写上 +08:00。", 422)
+    return found
+
+
+def _chosen(codes: list[str] | None) -> list[Any]:
+    known = installed()
+    if codes is None:
+        return list(known.values())
+    unknown = [code for code in codes if code not in known]
+    if unknown:
+        raise Refused(f"没有这些规则：{'、'.join(unknown)}。")
+    return [known[code] for code in codes]
+
+
+def _months(pins: dict[str, list[Any]]) -> list[str]:
+    found = {pin.month for name in MONTHLY for pin in pins.get(name, []) if pin.month != "all"}
+    return sorted(found)

@@ -1,0 +1,196 @@
+"""Keeping a run: findings and gaps as rows, warnings opened or moved on. One transaction, the caller's."""
+
+from collections import defaultdict
+from typing import Any
+
+from core.plugin_api import clock
+from core.plugin_api.flow import open_items, version_of
+from core.plugin_api.jobs import emit
+from plugins.warning.domain.results import Finding as Found
+from plugins.warning.domain.results import RunOutput
+from plugins.warning.domain.rules import Rule
+from plugins.warning.domain.subjects import Labels
+from plugins.warning.models import Finding, NotEvaluated, RuleVersion, Warning, WarningRun
+
+LEVEL_RANK = {"blue": 1, "yellow": 2, "orange": 3, "red": 4}
+BATCH = 200
+
+
+def store(
+    row: WarningRun, output: RunOutput, versions: dict[str, RuleVersion], labels: Labels, rules: list[Rule]
+) -> None:
+    """Write all of a run and close it. Sets the run's counts."""
+    found = _findings(row, output, versions, labels)
+    gaps = _gaps(row, output, labels, {rule.code: rule for rule in rules})
+    NotEvaluated.unscoped.bulk_create(gaps, batch_size=BATCH)
+    row.opened = _warn(row, found, labels, {rule.code: rule for rule in rules}) if row.live else 0
+    row.found, row.unevaluated = len(found), len(gaps)
+    row.subject_months = sum(len(frame) for frame in output.measured.values())
+    row.state, row.finished_at = "done", clock.now()
+    row.save()
+
+
+def _findings(
+    row: WarningRun, output: RunOutput, versions: dict[str, RuleVersion], labels: Labels
+) -> list[tuple[Found, Finding]]:
+    pairs = [(found, _finding(row, found, versions, labels)) for found in output.findings]
+    Finding.unscoped.bulk_create([made for _, made in pairs], batch_size=BATCH)
+    return pairs
+
+
+def _finding(row: WarningRun, found: Found, versions: dict[str, RuleVersion], labels: Labels) -> Finding:
+    peers: dict[str, Any] | None = None
+    if found.peers:
+        peers = {
+            "n": found.peers.n,
+            "median": found.peers.median,
+            "mad": found.peers.mad,
+            "p10": found.peers.p10,
+            "p90": found.peers.p90,
+            "values": [
+                {"label": labels.label(peer["subject"], with_department=False), "value": peer["value"]}
+                if isinstance(peer.get("subject"), dict)
+                else peer
+                for peer in found.peers.values
+            ],
+        }
+    return Finding(
+        hospital_id=row.hospital_id,
+        run=row,
+        rule=versions[found.rule],
+        subject_kind=found.subject_kind,
+        subject_key=labels.key(found.subject),
+        subject=labels.source_codes(found.subject),
+        period=found.period,
+        level=found.level,
+        value=found.value,
+        threshold=found.threshold or "",
+        unit=found.unit,
+        n=found.n,
+        reason=_spoken(found.reason, labels.label(found.subject)),
+        detail={
+            "peers": peers,
+            "series": list(found.series),
+            "numerator": found.numerator,
+            "denominator": found.denominator,
+            "measures": found.measures,
+            "parameters": found.parameters,
+            "band": found.band,
+        },
+        evidence=found.evidence,
+    )
+
+
+def _gaps(row: WarningRun, output: RunOutput, labels: Labels, rules: dict[str, Rule]) -> list[NotEvaluated]:
+    grouped: dict[tuple[str, str, str, str], list[Any]] = defaultdict(list)
+    for gap in output.not_evaluated:
+        key = labels.key(gap.subject) if gap.subject else ""
+        grouped[gap.rule, key, gap.code, gap.reason].append(gap)
+    made = []
+    for (code, key, why, reason), gaps in grouped.items():
+        periods = sorted({gap.period for gap in gaps if gap.period})
+        said = "" if not periods else periods[0] if len(periods) == 1 else f"{periods[0]} 至 {periods[-1]}"
+        made.append(
+            NotEvaluated(
+                hospital_id=row.hospital_id,
+                run=row,
+                rule_code=code,
+                rule_title=rules[code].title,
+                subject_key=key,
+                subject_label=labels.label(gaps[0].subject) if gaps[0].subject else "",
+                periods=said,
+                code=why,
+                reason=reason.replace(
+                    "{subject}", labels.label(gaps[0].subject) if gaps[0].subject else "该规则"
+                )[:400],
+                count=sum(gap.count for gap in gaps),
+            )
+        )
+    return made
+
+
+def _warn(row: WarningRun, pairs: list[tuple[Found, Finding]], labels: Labels, rules: dict[str, Rule]) -> int:
+    """Open a warning for each rule × subject that has none open; move an open one on to its latest finding.
+
+    A closed warning covers every period up to its last: only a later finding opens a new one.
+    """
+    latest: dict[tuple[str, str], list[tuple[Found, Finding]]] = defaultdict(list)
+    for found, finding in pairs:
+        latest[found.rule, finding.subject_key].append((found, finding))
+    known = _known(row.hospital_id)
+    fresh: list[Warning] = []
+    for (code, key), group in sorted(latest.items()):
+        group.sort(key=lambda pair: pair[1].period)
+        before = known.get((code, key))
+        if before is not None and before.flow.closed_at is None:
+            _move_on(before, group)
+            continue
+        if before is not None:
+            group = [pair for pair in group if pair[1].period > before.period]
+            if not group:
+                continue
+        fresh.append(_new(row, group, labels, rules[code]))
+    if fresh:
+        uids = [warning.uid for warning in fresh]
+        items = open_items(version_of("warning.case"), row.hospital, "warning.warning", uids)
+        for warning, item in zip(fresh, items, strict=True):
+            warning.flow = item
+        Warning.unscoped.bulk_create(fresh, batch_size=BATCH)
+        emit(
+            "warning.opened",
+            {"run": str(row.uid), "count": len(fresh)},
+            hospital=row.hospital,
+            key=f"warning.opened:{row.uid}",
+        )
+    return len(fresh)
+
+
+def _spoken(template: str, label: str) -> str:
+    """The reason with the subject in it; a subject at the head is parted by a colon."""
+    head = "{subject}"
+    return f"{label}：{template.removeprefix(head)}" if template.startswith(head) else template.replace(head, label)
+
+
+def _known(hospital_id: int) -> dict[tuple[str, str], Warning]:
+    rows = Warning.unscoped.filter(hospital_id=hospital_id).select_related("flow").order_by("id")
+    return {(row.rule_code, row.subject_key): row for row in rows}
+
+
+def _move_on(warning: Warning, group: list[tuple[Found, Finding]]) -> None:
+    _, finding = group[-1]
+    level = max((one.level for _, one in group), key=LEVEL_RANK.__getitem__)
+    warning.finding, warning.period, warning.level, warning.level_rank = (
+        finding,
+        finding.period,
+        level,
+        LEVEL_RANK[level],
+    )
+    warning.first_period = min(warning.first_period, group[0][1].period)
+    warning.updated_at = clock.now()
+    warning.version += 1
+    warning.save()
+
+
+def _new(row: WarningRun, group: list[tuple[Found, Finding]], labels: Labels, rule: Rule) -> Warning:
+    found, finding = group[-1]
+    level = max((one.level for _, one in group), key=LEVEL_RANK.__getitem__)
+    label = labels.label(found.subject)
+    now = clock.now()
+    return Warning(
+        hospital_id=row.hospital_id,
+        rule_code=rule.code,
+        subject_kind=found.subject_kind,
+        subject_key=finding.subject_key,
+        subject_label=label,
+        person_label=labels.person(found.subject),
+        title=f"{label}：{rule.title}"[:200],
+        rule_class=rule.class_,
+        level=level,
+        level_rank=LEVEL_RANK[level],
+        first_period=group[0][1].period,
+        period=finding.period,
+        finding=finding,
+        department=labels.department(found.subject),
+        opened_at=now,
+        updated_at=now,
+    )

@@ -1,0 +1,89 @@
+"""What the plugin adds to the first page."""
+
+from datetime import date
+from typing import Any
+
+from django.db.models import Count
+
+from core.plugin_api import Principal, impl, may, q
+from core.plugin_api.flow import due_text
+from plugins.warning.models import LEVELS, Warning
+
+
+@impl
+def home_todos(principal: Principal, today: date) -> list[dict[str, Any]]:
+    """Warnings that wait for this person: to answer for heads, to judge for those who may close."""
+    slug = principal.hospital.slug if principal.hospital else ""
+    found: list[dict[str, Any]] = []
+    if may(principal, "answer", "warning.warning"):
+        waiting = (
+            _visible(principal, "answer").filter(flow__state="waiting").order_by("flow__due_on", "id")[:20]
+        )
+        found += [_item(warning, slug, "请说明情况并附材料", "去说明", today) for warning in waiting]
+    if may(principal, "close", "warning.warning"):
+        answered = (
+            _visible(principal, "close").filter(flow__state="answered").order_by("flow__due_on", "id")[:20]
+        )
+        found += [_item(warning, slug, "科室已说明，待核实结案", "去核实", today) for warning in answered]
+    return found
+
+
+@impl
+def home_cards(principal: Principal, today: date) -> list[dict[str, Any]]:
+    """Open warnings by level, for those who may see any."""
+    if not may(principal, "view", "warning.warning"):
+        return []
+    slug = principal.hospital.slug if principal.hospital else ""
+    rows = _visible(principal, "view").exclude(flow__state="closed").order_by()
+    counts = dict(rows.values_list("level").annotate(n=Count("id")))
+    newest = rows.order_by("-level_rank", "-id").select_related("flow")[:5]
+    return [
+        {
+            "kind": "figures",
+            "title": "未结案的预警",
+            "href": f"/h/{slug}/r/warning.warning",
+            "items": [
+                {"label": label, "value": str(counts.get(code, 0)), "unit": "条", "level": code}
+                for code, label in reversed(LEVELS)
+            ],
+        },
+        {
+            "kind": "list",
+            "title": "最需要看的预警",
+            "href": f"/h/{slug}/r/warning.warning",
+            "items": [
+                {
+                    "label": warning.title,
+                    "hint": warning.period,
+                    "level": warning.level,
+                    "href": _href(slug, warning),
+                }
+                for warning in newest
+            ],
+            "empty": "没有未结案的预警。",
+        },
+    ]
+
+
+def _visible(principal: Principal, action: str) -> Any:
+    rows = Warning.unscoped.filter(hospital_id=principal.hospital_id).filter(
+        q(principal, action, "warning.warning")
+    )
+    return rows.select_related("flow")
+
+
+def _item(warning: Warning, slug: str, hint: str, label: str, today: date) -> dict[str, Any]:
+    item: dict[str, Any] = {
+        "title": warning.title,
+        "hint": hint,
+        "href": _href(slug, warning),
+        "action_label": label,
+        "level": warning.level,
+    }
+    if warning.flow.due_on:
+        item["due"] = due_text(warning.flow, today)
+    return item
+
+
+def _href(slug: str, warning: Warning) -> str:
+    return f"/h/{slug}/r/warning.warning/{warning.uid}"

@@ -1,0 +1,141 @@
+"""Rule versions, runs, findings, warnings, and what could not be evaluated."""
+
+from django.db import models
+
+from core.plugin_api import HospitalModel
+
+LEVELS = [("blue", "蓝色提示"), ("yellow", "黄色预警"), ("orange", "橙色预警"), ("red", "红色预警")]
+
+
+class RuleVersion(models.Model):
+    """A rule as it stood: never overwritten. A changed text is a new row, whatever number it carries."""
+
+    code = models.CharField("规则", max_length=60)
+    number = models.PositiveIntegerField("版次")
+    digest = models.CharField("摘要", max_length=64, unique=True)
+    title = models.CharField("名称", max_length=120)
+    rule_class = models.CharField("类别", max_length=1)
+    dimension = models.CharField("维度", max_length=20)
+    text = models.TextField("规则原文")
+    stored_at = models.DateTimeField("存入时间")
+
+    class Meta:
+        verbose_name = verbose_name_plural = "规则版本"
+        ordering = ["code", "number", "id"]
+
+
+class WarningRun(HospitalModel):
+    """One evaluation: which rules on which snapshot. `pins` names every month version read, so it can be replayed."""
+
+    STATES = [("running", "计算中"), ("done", "已完成"), ("failed", "未完成")]
+
+    as_of = models.DateTimeField("数据时点")
+    live = models.BooleanField("正式运行", default=True)
+    pins = models.JSONField("数据版本", default=dict)
+    months = models.JSONField("月份", default=list)
+    parameters = models.JSONField("参数", default=dict)
+    state = models.CharField("状态", max_length=10, choices=STATES, default="running")
+    started_at = models.DateTimeField("开始时间")
+    finished_at = models.DateTimeField("完成时间", null=True, blank=True)
+    requested_by = models.CharField("发起人", max_length=300)
+    rules = models.PositiveIntegerField("规则数", default=0)
+    found = models.PositiveIntegerField("发现数", default=0)
+    unevaluated = models.PositiveIntegerField("未评估数", default=0)
+    opened = models.PositiveIntegerField("新预警数", default=0)
+    subject_months = models.PositiveBigIntegerField("对象月数", default=0)
+
+    class Meta(HospitalModel.Meta):
+        verbose_name = verbose_name_plural = "运行记录"
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["hospital", "as_of"], name="warning_run_as_of")]
+
+
+class Finding(HospitalModel):
+    """What a rule found for one subject and period in one run: value, peers, threshold, reason, evidence. Immutable."""
+
+    run = models.ForeignKey(
+        WarningRun, on_delete=models.PROTECT, related_name="findings", verbose_name="运行"
+    )
+    rule = models.ForeignKey(RuleVersion, on_delete=models.PROTECT, related_name="+", verbose_name="规则")
+    subject_kind = models.CharField("对象种类", max_length=20)
+    subject_key = models.CharField("对象", max_length=200)
+    subject = models.JSONField("对象代码")
+    period = models.CharField("期间", max_length=7)
+    level = models.CharField("级别", max_length=10, choices=LEVELS)
+    value = models.CharField("值", max_length=40)
+    threshold = models.CharField("界限", max_length=40, blank=True)
+    unit = models.CharField("单位", max_length=40, blank=True)
+    n = models.PositiveIntegerField("样本", null=True, blank=True)
+    reason = models.TextField("原因")
+    detail = models.JSONField("同行与走势", default=dict)
+    evidence = models.JSONField("依据", default=dict)
+
+    class Meta(HospitalModel.Meta):
+        verbose_name = verbose_name_plural = "发现"
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "rule", "subject_key", "period"], name="warning_finding_once"
+            )
+        ]
+        indexes = [models.Index(fields=["hospital", "subject_key"], name="warning_finding_subject")]
+
+
+class Warning(HospitalModel):
+    """One open warning per rule and subject; `finding` is the latest, `first_period` the onset."""
+
+    rule_code = models.CharField("规则", max_length=60)
+    subject_kind = models.CharField("对象种类", max_length=20)
+    subject_key = models.CharField("对象代码", max_length=200)
+    subject_label = models.CharField("对象", max_length=200)
+    person_label = models.CharField("人员", max_length=120, blank=True)
+    title = models.CharField("标题", max_length=200)
+    rule_class = models.CharField("类别", max_length=1)
+    level = models.CharField("级别", max_length=10, choices=LEVELS)
+    level_rank = models.PositiveSmallIntegerField("级别序")
+    first_period = models.CharField("首次期间", max_length=7)
+    period = models.CharField("最近期间", max_length=7)
+    finding = models.ForeignKey(Finding, on_delete=models.PROTECT, related_name="+", verbose_name="最近发现")
+    department = models.ForeignKey(
+        "org.Department",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="科室",
+    )
+    flow = models.OneToOneField(
+        "flow.FlowItem", on_delete=models.PROTECT, related_name="+", verbose_name="办理"
+    )
+    outcome = models.CharField("核实结果", max_length=20, blank=True)
+    opened_at = models.DateTimeField("发出时间")
+    updated_at = models.DateTimeField("更新时间")
+
+    class Meta(HospitalModel.Meta):
+        verbose_name = verbose_name_plural = "预警"
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["hospital", "rule_code", "subject_key"], name="warning_subject"),
+            models.Index(fields=["hospital", "-level_rank", "-id"], name="warning_level"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class NotEvaluated(HospitalModel):
+    """A rule, or a rule for one subject, that gave no answer, and why. Never read as "no warning"."""
+
+    run = models.ForeignKey(WarningRun, on_delete=models.PROTECT, related_name="gaps", verbose_name="运行")
+    rule_code = models.CharField("规则", max_length=60)
+    rule_title = models.CharField("规则名称", max_length=120)
+    subject_key = models.CharField("对象代码", max_length=200, blank=True)
+    subject_label = models.CharField("对象", max_length=200, blank=True)
+    periods = models.CharField("期间", max_length=200, blank=True)
+    code = models.CharField("原因代码", max_length=40)
+    reason = models.CharField("原因", max_length=400)
+    count = models.PositiveIntegerField("次数", default=1)
+
+    class Meta(HospitalModel.Meta):
+        verbose_name = verbose_name_plural = "未评估"
+        ordering = ["id"]

@@ -1,0 +1,276 @@
+"""What the plugin registers at start: policy types, resources, the run job."""
+
+from typing import Any
+
+from core.plugin_api import TypePolicy, register_type
+from core.plugin_api.flow import flow
+from core.plugin_api.http import register_router
+from core.plugin_api.jobs import JobContext, job
+from core.plugin_api.resources import (
+    Action,
+    Field,
+    Filter,
+    Form,
+    FormField,
+    ModelSource,
+    ResourceSpec,
+    Row,
+    register,
+)
+from plugins.warning.domain import cases
+from plugins.warning.domain.start import start_run
+from plugins.warning.http import router
+from plugins.warning.models import LEVELS, NotEvaluated, RuleVersion, Warning, WarningRun
+from plugins.warning.queries.panels import FAIR, panels, subtitle
+
+CLASSES = {
+    "A": "A 水平与结构",
+    "B": "B 异常变化",
+    "C": "C 同行偏离与集中",
+    "D": "D 处方合规",
+    "E": "E 采购与接触",
+}
+KINDS = {
+    "hospital": "医院",
+    "department": "科室",
+    "doctor": "医师",
+    "prescription": "处方",
+    "item": "药品耗材",
+    "user": "账号",
+    "rep": "医药代表",
+    "supplier": "供应商",
+    "practice": "机构",
+}
+
+register_type(
+    TypePolicy("warning.warning", "预警", 2, {"department": "department_id", "state": "flow__state"})
+)
+register_type(TypePolicy("warning.rule", "预警规则", 2))
+register_type(TypePolicy("warning.run", "运行记录", 2))
+register_type(TypePolicy("warning.unevaluated", "未评估", 2))
+
+
+@job("warning.run", label="计算预警", plugin="warning")
+def run_job(ctx: JobContext) -> dict[str, Any]:
+    """Evaluate all rules on the newest data (or as of a time) and open warnings."""
+    return start_run(ctx)
+
+
+def _actions() -> tuple[Action, ...]:
+    declared = flow("warning.case")
+    return tuple(
+        Action(
+            verb=transition.verb,
+            label=transition.label,
+            handler=cases.step(transition.verb),
+            style=transition.style,
+            states=frozenset(transition.sources),
+            form=Form(
+                title=transition.label,
+                help=transition.help,
+                submit_label=transition.label,
+                fields=tuple(
+                    FormField(
+                        key=field.key,
+                        label=field.label,
+                        type="files" if field.type == "file" else field.type,
+                        required=field.required,
+                        help=field.help,
+                        choices=tuple(field.choices.items()),
+                        max_length=field.max_length,
+                        resource="org.department" if field.type == "department" else "",
+                        initial="department_uid" if field.type == "department" else "",
+                    )
+                    for field in transition.fields
+                ),
+            ),
+        )
+        for transition in declared.transitions
+    )
+
+
+def _title(row: Row) -> str:
+    return str(row.label)
+
+
+def _subtitle(row: Row) -> str:
+    warning = Warning.unscoped.select_related("finding__rule", "finding__run", "hospital").get(uid=row.uid)
+    return subtitle(warning)
+
+
+def _badges(row: Row) -> list[dict[str, Any]]:
+    level = str(row.values["level"])
+    return [
+        {"kind": "level", "value": level, "label": dict(LEVELS)[level]},
+        {"kind": "tag", "value": "fair", "label": FAIR[str(row.values["rule_class"])]},
+        {"kind": "tag", "value": row.state, "label": STATES.get(row.state, row.state)},
+    ]
+
+
+STATES = {state.code: state.label for state in flow("warning.case").states}
+
+register(
+    ResourceSpec(
+        key="warning.warning",
+        label="预警",
+        label_plural="预警",
+        plugin="warning",
+        data_class=2,
+        question="哪些地方偏离常态，需要请科室说明？",
+        icon="警",
+        fields=(
+            Field("title", "预警", path="title", filterable=True, role="primary"),
+            Field("level", "级别", "level", labels=dict(LEVELS), filterable=True, role="secondary"),
+            Field("level_rank", "级别高低", "number", sortable=True, column=False),
+            Field(
+                "state", "状态", "state", path="flow__state", labels=STATES, filterable=True, role="secondary"
+            ),
+            Field(
+                "department",
+                "科室",
+                path="department__name",
+                filterable=True,
+                sortable=True,
+                order_path="department__sort_key",
+            ),
+            Field("department_uid", "科室编号", "uid", path="department__uid", column=False),
+            Field("person", "人员", "person", path="person_label", data_class=3),
+            Field("subject_kind", "对象", labels=KINDS, filterable=True),
+            Field("rule_class", "类别", labels=CLASSES, filterable=True),
+            Field("rule_code", "规则", "code", filterable=True, column=False),
+            Field("period", "最近期间", "month", filterable=True, sortable=True),
+            Field("first_period", "首次期间", "month", sortable=True),
+            Field("opened_at", "发出时间", "datetime", sortable=True, column=False),
+            Field("due_on", "期限", "date", path="flow__due_on", sortable=True),
+        ),
+        filters=(
+            Filter("state", "状态", "choice"),
+            Filter("level", "级别", "choice"),
+            Filter("rule_class", "类别", "choice"),
+            Filter("subject_kind", "对象", "choice"),
+            Filter("period", "期间"),
+        ),
+        orders=(
+            ("-level_rank", "级别从高到低"),
+            ("-period", "最近期间"),
+            ("due_on", "期限"),
+            ("-opened_at", "发出时间"),
+        ),
+        default_order="-level_rank",
+        search=("title",),
+        export=True,
+        actions=_actions(),
+        panels=panels,
+        title=_title,
+        subtitle=_subtitle,
+        badges=_badges,
+        empty={
+            "title": "没有符合条件的预警",
+            "hint": "可以放宽筛选条件；如果从未有过预警，请先导入处方明细，再到“运行记录”里计算。",
+        },
+    ),
+    ModelSource(Warning, label="title", state="flow__state"),
+)
+
+register(
+    ResourceSpec(
+        key="warning.rule",
+        label="规则",
+        plugin="warning",
+        data_class=2,
+        question="预警按哪些规则发出？",
+        icon="规",
+        fields=(
+            Field("title", "规则", role="primary", filterable=True),
+            Field("code", "编码", "code", filterable=True, sortable=True, role="secondary"),
+            Field("rule_class", "类别", labels=CLASSES, filterable=True),
+            Field("dimension", "维度", labels=KINDS, filterable=True),
+            Field("number", "版次", "number", sortable=True),
+            Field("stored_at", "存入时间", "datetime", sortable=True),
+            Field("text", "原文", column=False),
+        ),
+        filters=(Filter("rule_class", "类别", "choice"), Filter("dimension", "维度", "choice")),
+        orders=(("code", "编码"),),
+        default_order="code",
+        search=("title",),
+        panels=lambda row, principal: [
+            {
+                "kind": "text",
+                "id": "text",
+                "place": "main",
+                "title": "规则原文",
+                "body": row.values["text"],
+                "format": "code",
+            }
+        ],
+        empty={"title": "还没有规则版本", "hint": "第一次计算预警时存入。"},
+    ),
+    ModelSource(RuleVersion, label="title", uid="digest", base=lambda hospital_id: RuleVersion.objects.all()),
+)
+
+register(
+    ResourceSpec(
+        key="warning.run",
+        label="运行记录",
+        plugin="warning",
+        data_class=2,
+        question="什么时候按哪一天的数据计算过？",
+        icon="算",
+        fields=(
+            Field("as_of", "数据时点", "datetime", sortable=True, role="primary"),
+            Field(
+                "state", "状态", "state", labels=dict(WarningRun.STATES), filterable=True, role="secondary"
+            ),
+            Field("live", "正式运行", "bool", filterable=True),
+            Field("rules", "规则数", "number"),
+            Field("found", "发现数", "number", role="secondary"),
+            Field("opened", "新预警", "number"),
+            Field("unevaluated", "未评估", "number"),
+            Field("requested_by", "发起人"),
+            Field("started_at", "开始时间", "datetime", sortable=True),
+            Field("finished_at", "完成时间", "datetime"),
+        ),
+        orders=(("-started_at", "开始时间"),),
+        default_order="-started_at",
+        filters=(Filter("state", "状态", "choice"),),
+        actions=(
+            Action(
+                verb="start",
+                label="计算预警",
+                handler=cases.start,
+                style="primary",
+                scope="list",
+                confirm="将按现有数据计算全部规则，几分钟内完成，可以随时取消。",
+            ),
+        ),
+        empty={"title": "还没有计算过", "hint": "导入处方明细等数据后，点“计算预警”。"},
+    ),
+    ModelSource(WarningRun, label="requested_by", state="state"),
+)
+
+register(
+    ResourceSpec(
+        key="warning.unevaluated",
+        label="未评估",
+        plugin="warning",
+        data_class=2,
+        question="哪些规则没有给出答案，为什么？",
+        icon="缺",
+        fields=(
+            Field("rule_title", "规则", role="primary", filterable=True),
+            Field("rule_code", "编码", "code", filterable=True, sortable=True),
+            Field("subject_label", "对象", filterable=True),
+            Field("periods", "期间"),
+            Field("reason", "原因", role="secondary"),
+            Field("count", "次数", "number", sortable=True),
+            Field("run_at", "数据时点", "datetime", path="run__as_of", sortable=True),
+        ),
+        orders=(("-run_at", "数据时点"), ("rule_code", "规则"), ("-count", "次数")),
+        default_order="-run_at",
+        search=("rule_title", "subject_label"),
+        empty={"title": "没有未评估的规则", "hint": "全部规则都给出了答案。"},
+    ),
+    ModelSource(NotEvaluated, label="rule_title"),
+)
+
+register_router("warning", router)

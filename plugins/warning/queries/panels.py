@@ -1,0 +1,267 @@
+"""The detail page of a warning: one sentence, figures, the chart with its table, the lines, the handling."""
+
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from core.plugin_api import Principal, clock, viewers
+from core.plugin_api.flow import steps_panel
+from core.plugin_api.resources import Row
+from plugins.warning.domain.catalogue import installed
+from plugins.warning.models import Finding, Warning
+
+#: Classes whose wording must stay fair: a deviation is a lead, never a verdict.
+FAIR = {
+    "A": "偏离常态，需核实",
+    "B": "偏离同行，需核实",
+    "C": "偏离同行，需核实",
+    "D": "处方需点评",
+    "E": "线索，需核实",
+}
+
+
+def panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
+    """All panels of one warning, for this person."""
+    warning = (
+        Warning.unscoped.select_related(
+            "finding__rule", "finding__run", "flow__flow", "flow__department", "hospital"
+        )
+        .prefetch_related("flow__steps")
+        .get(uid=row.uid, hospital_id=principal.hospital_id)
+    )
+    finding = warning.finding
+    today = clock.today(warning.hospital.zone)
+    found = [
+        {"kind": "say", "id": "say", "place": "main", "text": _sentence(finding)},
+        {"kind": "facts", "id": "facts", "place": "main", "items": _facts(finding)},
+    ]
+    chart = _chart(finding)
+    if chart:
+        found.append(chart)
+    found += [_lines(warning, principal), *_peers(finding), _rule(finding), _periods(warning)]
+    found.append(steps_panel(warning.flow, today))
+    found += [_why(finding, warning), _seen(warning)]
+    return found
+
+
+def subtitle(warning: Warning) -> str:
+    """Rule, version, period, and the date the data stand for."""
+    finding = warning.finding
+    zone = ZoneInfo(warning.hospital.zone)
+    return (
+        f"{finding.rule.code} {finding.rule.title} · 规则第 {finding.rule.number} 版 · {finding.period}"
+        f" · 数据截至 {finding.run.as_of.astimezone(zone):%Y-%m-%d}"
+    )
+
+
+def number(text: str | None, places: int) -> str:
+    """A decimal text with thousands separators and fixed places, half up; "—" without one."""
+    if text in (None, ""):
+        return "—"
+    step = Decimal(1).scaleb(-places)
+    return f"{Decimal(text).quantize(step, ROUND_HALF_UP):,f}"
+
+
+def _sentence(finding: Finding) -> str:
+    return f"{finding.reason}"
+
+
+def _facts(finding: Finding) -> list[dict[str, str]]:
+    places, peers = _places(finding), finding.detail.get("peers")
+    items = [
+        {
+            "label": "本期",
+            "value": number(finding.value, places),
+            "unit": finding.unit,
+            "hint": finding.period,
+        }
+    ]
+    if finding.threshold:
+        items.append(
+            {"label": "界限", "value": number(finding.threshold, places), "unit": finding.unit, "hint": ""}
+        )
+    if peers and peers["median"] is not None:
+        items.append(
+            {
+                "label": f"同行中位数（n={peers['n']}）",
+                "value": number(peers["median"], places),
+                "unit": finding.unit,
+                "hint": "",
+            }
+        )
+    if finding.n is not None:
+        items.append({"label": "样本", "value": f"{finding.n:,}", "unit": "", "hint": _sample(finding)})
+    return items
+
+
+def _chart(finding: Finding) -> dict[str, Any] | None:
+    series = finding.detail.get("series") or []
+    if len(series) < 2:
+        return None
+    places = _places(finding)
+    months = [point["month"] for point in series]
+    band = None
+    if any(point.get("p10") is not None for point in series):
+        band = {
+            "label": "同行第 10–90 百分位",
+            "low": [point.get("p10") for point in series],
+            "high": [point.get("p90") for point in series],
+        }
+    limits = [{"label": "界限", "value": finding.threshold}] if finding.threshold else []
+    columns = [
+        {"key": "month", "label": "月份", "type": "month"},
+        {"key": "value", "label": f"值（{finding.unit}）", "type": "number", "align": "right"},
+        {"key": "median", "label": "同行中位数", "type": "number", "align": "right"},
+        {"key": "limit", "label": "界限", "type": "number", "align": "right"},
+    ]
+    rows = [
+        {
+            "month": point["month"],
+            "value": number(point.get("value"), places),
+            "median": number(point.get("median"), places),
+            "limit": number(point.get("limit"), places),
+        }
+        for point in series
+    ]
+    return {
+        "kind": "chart",
+        "id": "chart",
+        "place": "main",
+        "title": f"{len(series)} 个月走势",
+        "hint": "灰绿带为同行第 10–90 百分位" if band else "",
+        "unit": finding.unit,
+        "x": months,
+        "series": [
+            {"key": "value", "label": "本对象", "role": "subject", "values": [p.get("value") for p in series]}
+        ],
+        "band": band,
+        "limits": limits,
+        "notes": [],
+        "table": {"columns": columns, "rows": rows},
+    }
+
+
+def _lines(warning: Warning, principal: Principal) -> dict[str, Any]:
+    assert principal.hospital is not None
+    url = f"/api/v1/h/{principal.hospital.slug}/p/warning/warnings/{warning.uid}/lines"
+    return {
+        "kind": "table",
+        "id": "lines",
+        "place": "main",
+        "tabs": "evidence",
+        "title": "依据明细",
+        "source": {"url": url},
+        "columns": [],
+    }
+
+
+def _peers(finding: Finding) -> list[dict[str, Any]]:
+    peers = finding.detail.get("peers")
+    if not peers or not peers.get("values"):
+        return []
+    places = _places(finding)
+    return [
+        {
+            "kind": "table",
+            "id": "peers",
+            "place": "main",
+            "tabs": "evidence",
+            "title": "同行数值",
+            "count": len(peers["values"]),
+            "columns": [
+                {"key": "label", "label": "同行", "type": "text", "primary": True},
+                {"key": "value", "label": f"值（{finding.unit}）", "type": "number", "align": "right"},
+            ],
+            "rows": [
+                {
+                    "uid": str(place),
+                    "values": {"label": peer.get("label", ""), "value": number(peer["value"], places)},
+                }
+                for place, peer in enumerate(peers["values"])
+            ],
+        }
+    ]
+
+
+def _rule(finding: Finding) -> dict[str, Any]:
+    return {
+        "kind": "text",
+        "id": "rule",
+        "place": "main",
+        "tabs": "evidence",
+        "title": "规则原文",
+        "body": finding.rule.text,
+        "format": "code",
+    }
+
+
+def _periods(warning: Warning) -> dict[str, Any]:
+    rows = Finding.unscoped.filter(
+        hospital_id=warning.hospital_id,
+        run_id=warning.finding.run_id,
+        rule_id=warning.finding.rule_id,
+        subject_key=warning.subject_key,
+    ).order_by("period")
+    places = _places(warning.finding)
+    return {
+        "kind": "table",
+        "id": "periods",
+        "place": "main",
+        "tabs": "evidence",
+        "title": "各期发现",
+        "count": len(rows),
+        "columns": [
+            {"key": "period", "label": "期间", "type": "month", "primary": True},
+            {"key": "level", "label": "级别", "type": "level"},
+            {"key": "value", "label": f"值（{warning.finding.unit}）", "type": "number", "align": "right"},
+        ],
+        "rows": [
+            {
+                "uid": str(one.uid),
+                "values": {"period": one.period, "level": one.level, "value": number(one.value, places)},
+            }
+            for one in rows
+        ],
+    }
+
+
+def _why(finding: Finding, warning: Warning) -> dict[str, Any]:
+    rule = installed().get(finding.rule.code)
+    said = [f"第 {finding.rule.rule_class} 类，{finding.rule.title}。"]
+    if rule is not None:
+        said.append(rule.question)
+        said.append(f"依据：{rule.regulation}（默认值，待医院确认）。")
+        said.append(f"负责部门：{rule.owner}。")
+    said.append(f"首次发现：{warning.first_period}。")
+    return {"kind": "text", "id": "why", "place": "side", "title": "为什么提醒", "body": "\n".join(said)}
+
+
+def _seen(warning: Warning) -> dict[str, Any]:
+    found = viewers("warning.warning", warning.uid)
+    zone = ZoneInfo(warning.hospital.zone)
+    return {
+        "kind": "list",
+        "id": "seen",
+        "place": "side",
+        "title": "谁看过",
+        "items": [
+            {
+                "label": f"{one.label}　{one.times} 次",
+                "hint": f"最近 {one.last_at.astimezone(zone):%m-%d %H:%M}",
+            }
+            for one in found[:8]
+        ],
+        "empty": "还没有人打开过。",
+    }
+
+
+def _sample(finding: Finding) -> str:
+    numerator, denominator = finding.detail.get("numerator"), finding.detail.get("denominator")
+    if numerator is None or denominator is None:
+        return ""
+    return f"{number(numerator, 2)} ÷ {number(denominator, 2)}"
+
+
+def _places(finding: Finding) -> int:
+    rule = installed().get(finding.rule.code)
+    return rule.decimals if rule else 2
