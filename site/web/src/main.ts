@@ -1,0 +1,28 @@
+import { createApp } from "vue";
+import App from "./App.vue";
+import { whenSignedOut } from "./api";
+import { makeRouter } from "./router";
+import { forgetSession } from "./session";
+import "./styles/tokens.css";
+import "./styles/base.css";
+import "./styles/parts.css";
+import "./styles/pages.css";
+
+const router = makeRouter();
+
+whenSignedOut(() => {
+  forgetSession();
+  const here = router.currentRoute.value;
+  if (here.name !== "sign-in") router.push({ name: "sign-in", query: { next: here.fullPath } });
+});
+
+// After an upgrade an open page asks for a chunk that is gone: load the new page once.
+window.addEventListener("vite:preloadError", (event) => {
+  event.preventDefault();
+  if (sessionStorage.getItem("qinglian.reloaded") !== location.href) {
+    sessionStorage.setItem("qinglian.reloaded", location.href);
+    location.reload();
+  }
+});
+
+createApp(App).use(router).mount("#app");
