@@ -1,0 +1,1 @@
+"""Suites that kill: what a fault leaves behind."""
