@@ -123,8 +123,7 @@ def same(left: pd.DataFrame, right: pd.DataFrame) -> bool:
             elif (
                 table[c].dtype == object
                 and not isinstance(table[c].dropna().iloc[0] if table[c].notna().any() else "", str)
-                or table[c].dtype.kind in "fiu"
-            ):
+            ) or table[c].dtype.kind in "fiu":
                 table[c] = [float(f"{float(v):.9g}") if not pd.isna(v) else np.nan for v in table[c]]
             else:
                 table[c] = table[c].astype(str)

@@ -39,7 +39,10 @@ def content(request: HttpRequest, hospital: Path[str], uid: str) -> FileResponse
     if not may_open(request.principal, kept):  # type: ignore[attr-defined]
         raise NotFound()
     return FileResponse(
-        files.path(kept).open("rb"), as_attachment=True, filename=kept.name, content_type="application/octet-stream"
+        files.path(kept).open("rb"),
+        as_attachment=True,
+        filename=kept.name,
+        content_type="application/octet-stream",
     )
 
 

@@ -49,7 +49,11 @@ def home(request: HttpRequest, hospital: Path[str]) -> dict[str, Any]:
     )
     names = {code: found.name for code, found in manifests().items()}
     broken = [
-        {"kind": "notice", "title": f"“{names.get(code, code)}”暂时没有应答", "text": "其他内容不受影响，请稍后再试。"}
+        {
+            "kind": "notice",
+            "title": f"“{names.get(code, code)}”暂时没有应答",
+            "text": "其他内容不受影响，请稍后再试。",
+        }
         for code in sorted({*todos.failed, *cards.failed})
     ]
     return {
@@ -57,7 +61,11 @@ def home(request: HttpRequest, hospital: Path[str]) -> dict[str, Any]:
         "me": {"name": principal.label, "role_labels": _roles(principal)},
         "greeting": f"{principal.label}，{_part_of_day(now)}",
         "date_line": f"{now.month}月{now.day}日 星期{WEEKDAYS[now.weekday()]}",
-        "todo": {"n": len(items), "sentence": "件事等您处理" if items else "今天没有需要您处理的事", "items": items},
+        "todo": {
+            "n": len(items),
+            "sentence": "件事等您处理" if items else "今天没有需要您处理的事",
+            "items": items,
+        },
         "tiles": [
             {"glyph": entry["icon"] or entry["label"][0], "label": entry["label"], "href": entry["href"]}
             for entry in entries(principal, hospital)
@@ -83,12 +91,26 @@ def entries(principal: Principal, slug: str) -> list[dict[str, Any]]:
 
 
 def _part_of_day(now: datetime) -> str:
-    return "夜深了" if now.hour < 5 else "早上好" if now.hour < 11 else "中午好" if now.hour < 13 else "下午好" if now.hour < 18 else "晚上好"
+    return (
+        "夜深了"
+        if now.hour < 5
+        else "早上好"
+        if now.hour < 11
+        else "中午好"
+        if now.hour < 13
+        else "下午好"
+        if now.hour < 18
+        else "晚上好"
+    )
 
 
 def _roles(principal: Principal) -> list[str]:
     said = []
     for post in principal.posts:
         label = post.title or role_label(post.role)
-        said.append(f"{post.department_name} · {label}" if post.department_name and post.department_name != label else label)
+        said.append(
+            f"{post.department_name} · {label}"
+            if post.department_name and post.department_name != label
+            else label
+        )
     return sorted(set(said))

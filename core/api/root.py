@@ -51,7 +51,9 @@ def _signed_out(request: HttpRequest, error: AuthenticationError) -> HttpRespons
 @api.exception_handler(ValidationError)
 def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
     errors = [
-        FieldError(pointer="/" + "/".join(str(step) for step in found["loc"][1:]), message="这一项的格式不对。")
+        FieldError(
+            pointer="/" + "/".join(str(step) for step in found["loc"][1:]), message="这一项的格式不对。"
+        )
         for found in error.errors
     ]
     return problem_response(Problem("invalid", "请求的内容不符合格式，请检查后再试。", 422, errors), request)
@@ -66,7 +68,9 @@ def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
 def _crash(request: HttpRequest, error: Exception) -> HttpResponse:
     log.exception("unhandled error in %s", request.path)
     number = getattr(request, "request_id", "")
-    return problem_response(Problem("internal", f"系统出错，已记录。请把编号 {number} 告诉管理员。", 500), request)
+    return problem_response(
+        Problem("internal", f"系统出错，已记录。请把编号 {number} 告诉管理员。", 500), request
+    )
 
 
 def unknown(request: HttpRequest, rest: str = "") -> HttpResponse:

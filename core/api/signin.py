@@ -40,9 +40,15 @@ def lockout_name(request: HttpRequest, credentials: dict[str, Any] | None = None
     return fold_name(given)
 
 
-def locked_answer(request: HttpRequest, credentials: dict[str, Any] | None = None, *args: Any, **kwargs: Any) -> HttpResponse:
+def locked_answer(
+    request: HttpRequest, credentials: dict[str, Any] | None = None, *args: Any, **kwargs: Any
+) -> HttpResponse:
     """What a locked account is told."""
-    problem = Problem("too_many_requests", "密码连续输错 5 次，此账号在这台设备上暂停登录 15 分钟。请稍后再试，或联系医院管理员。", 429)
+    problem = Problem(
+        "too_many_requests",
+        "密码连续输错 5 次，此账号在这台设备上暂停登录 15 分钟。请稍后再试，或联系医院管理员。",
+        429,
+    )
     return problem_response(problem, request)
 
 
@@ -55,7 +61,10 @@ def problem_response(problem: Problem, request: HttpRequest) -> JsonResponse:
     """A problem as `application/problem+json`."""
     body = problem.body(getattr(request, "request_id", ""))
     return JsonResponse(
-        body, status=problem.status, content_type="application/problem+json", json_dumps_params={"ensure_ascii": False}
+        body,
+        status=problem.status,
+        content_type="application/problem+json",
+        json_dumps_params={"ensure_ascii": False},
     )
 
 

@@ -12,6 +12,7 @@ from core.plugin_host.manifest import manifests
 from core.plugin_host.start import check_policy
 from core.policy.activation import is_enabled
 from core.policy.types import TypePolicy, register_type
+from core.resources import idempotency
 
 #: How often the worker seals new records, seconds.
 SEAL_EVERY = 10
@@ -26,6 +27,8 @@ def connect() -> None:
     add_gate(_plugin_closed)
     job("audit.seal", label="封存审计记录")(_seal)
     every(SEAL_EVERY, "audit.seal")
+    job("resources.sweep", label="清理过期的幂等记录")(_sweep)
+    every(24 * 3600, "resources.sweep")
     HEALTH["audit"] = _triggers
     if "migrate" not in sys.argv:
         check_policy()
@@ -41,6 +44,12 @@ def _plugin_closed(kind: JobKind, hospital: Any) -> str | None:
 def _seal(ctx: Any) -> dict[str, Any]:
     """Number new records and chain them into the log."""
     return {"sealed": sealer.seal_pending()}
+
+
+def _sweep(ctx: Any) -> dict[str, Any]:
+    """Drop answers kept for repeated requests longer than a week ago."""
+    idempotency.sweep()
+    return {}
 
 
 def _triggers() -> str:

@@ -49,7 +49,8 @@ SECRET_NAMES = re.compile(
 
 #: Table → columns whose change alone writes no row (leases, progress): several a second while a job runs.
 QUIET: dict[str, tuple[str, ...]] = {
-    "jobs_job": ("queued_at", 
+    "jobs_job": (
+        "queued_at",
         "progress_done",
         "progress_total",
         "progress_note",

@@ -72,7 +72,11 @@ class Flow(_Strict):
     def _joined(self) -> "Flow":
         codes = {state.code for state in self.states}
         verbs = [transition.verb for transition in self.transitions]
-        named = {self.initial, *(t.target for t in self.transitions), *(s for t in self.transitions for s in t.sources)}
+        named = {
+            self.initial,
+            *(t.target for t in self.transitions),
+            *(s for t in self.transitions for s in t.sources),
+        }
         if named - codes:
             raise ValueError(f"unknown states {sorted(named - codes)}")
         if len(set(verbs)) != len(verbs):

@@ -24,7 +24,9 @@ class FlowItem(HospitalModel):
     subject_type = models.CharField("对象类型", max_length=80)
     subject_uid = models.UUIDField("对象编号", db_index=True)
     state = models.CharField("状态", max_length=40)
-    department = models.ForeignKey(Department, on_delete=models.PROTECT, null=True, blank=True, verbose_name="承办科室")
+    department = models.ForeignKey(
+        Department, on_delete=models.PROTECT, null=True, blank=True, verbose_name="承办科室"
+    )
     due_on = models.DateField("期限", null=True, blank=True)
     due_provisional = models.BooleanField("暂算", default=False)
     due_basis = models.CharField("期限依据", max_length=200, blank=True)

@@ -25,7 +25,11 @@ def steps_panel(item: FlowItem, today: date) -> dict[str, Any]:
         )
     state = declared.state(item.state)
     if state.kind != "closed":
-        now: dict[str, Any] = {"state": "now", "title": state.label, "who": item.department.name if item.department else ""}
+        now: dict[str, Any] = {
+            "state": "now",
+            "title": state.label,
+            "who": item.department.name if item.department else "",
+        }
         if item.due_on:
             now["due"] = due_text(item, today)
         done.append(now)
@@ -41,7 +45,11 @@ def due_text(item: FlowItem, today: date) -> dict[str, Any]:
     said = f"还有 {left} 天" if left > 0 else "今天到期" if left == 0 else f"已超过 {-left} 天"
     if item.due_provisional:
         said += "（暂算：当年节假日安排未录入）"
-    return {"days_left": left, "text": f"{said}，{item.due_on.month}月{item.due_on.day}日截止", "basis": item.due_basis}
+    return {
+        "days_left": left,
+        "text": f"{said}，{item.due_on.month}月{item.due_on.day}日截止",
+        "basis": item.due_basis,
+    }
 
 
 def form_of(transition: Transition) -> dict[str, Any]:

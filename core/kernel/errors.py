@@ -75,7 +75,9 @@ def NotFound(detail: str = "没有找到这项内容，或者您无权查看。"
     return Problem("not_found", detail, 404)
 
 
-def Conflict(*, current: dict[str, Any], yours: dict[str, Any], fields: list[dict[str, Any]] | None = None) -> Problem:
+def Conflict(
+    *, current: dict[str, Any], yours: dict[str, Any], fields: list[dict[str, Any]] | None = None
+) -> Problem:
     """409: the version moved on; carries both values so that the person can choose."""
     return Problem(
         "conflict",

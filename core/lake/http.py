@@ -124,10 +124,14 @@ def source_row(request: HttpRequest, hospital: Path[str], uid: UUID, n: int) -> 
         raise NotFound()
     found = domain.get_import(uid, hospital=request.hospital)
     row = rows.source_row(found, n)
-    if can(principal, "view", "lake.lines", {"department": row["landed"].get("department")}).effect != "allow":
+    if (
+        can(principal, "view", "lake.lines", {"department": row["landed"].get("department")}).effect
+        != "allow"
+    ):
         raise NotFound()
     read_event(principal, "lake.import", found.uid)
-    return row
+    labels = {column.key: column.label for column in datasets.get(found.dataset).columns}
+    return row | {"landed": [{"label": labels[key], "value": value} for key, value in row["landed"].items()]}
 
 
 def _ask(request: HttpRequest) -> None:

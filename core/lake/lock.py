@@ -82,21 +82,22 @@ def held(lake_import: LakeImport, *, by: Actor, tick: Callable[[], None] = lambd
 def _take(pk: int, token: UUID, lake_import: LakeImport, by: Actor) -> bool:
     row = LakeLock.objects.get(pk=pk)
     free = Q(token__isnull=True) | Q(until__lt=now()) | Q(import_uid=lake_import.uid)
-    if row.token and _dead(row.holder):
+    if row.token and is_dead(row.holder):
         free |= Q(token=row.token)
     with actor_scope(by):
         return bool(
             LakeLock.objects.filter(free, pk=pk).update(
-                token=token, holder=_me(), import_uid=lake_import.uid, until=now() + LEASE
+                token=token, holder=me(), import_uid=lake_import.uid, until=now() + LEASE
             )
         )
 
 
-def _me() -> str:
+def me() -> str:
+    """This process, so that another one can tell whether it still lives."""
     return f"{socket.gethostname()}|{_boot()}|{os.getpid()}|{_started(os.getpid())}"
 
 
-def _dead(holder: str) -> bool:
+def is_dead(holder: str) -> bool:
     """Whether the holder is a process of this machine that has ended."""
     host, boot, pid, started = (holder.split("|") + ["", "", "", ""])[:4]
     if host != socket.gethostname() or not pid.isdigit():

@@ -15,6 +15,7 @@ from core.kernel.disk import FULL, disk_full, ensure_folder
 from core.kernel.errors import FieldError, Problem
 from core.lake.datasets import DataSet
 from core.lake.faults import point
+from core.lake.lock import is_dead, me
 from core.lake.readers import Shape, Sheet, bad_file, excel, letter, text
 from core.lake.readers.sniff import damaged
 from core.lake.where import Condition, parse, to_sql
@@ -39,8 +40,10 @@ class Staged:
 def workspace(name: str) -> Iterator[tuple[Path, Any]]:
     """A folder of its own and an engine that spills into it; both are gone afterwards. `name` identifies the attempt."""
     folder = settings.HOME / "lake" / ".work" / name
+    _sweep_work(folder.parent)
     shutil.rmtree(folder, ignore_errors=True)
     ensure_folder(folder)
+    (folder / "owner").write_text(me(), "utf-8")
     con = None
     try:
         with engine_errors(""):
@@ -64,6 +67,17 @@ def workspace(name: str) -> Iterator[tuple[Path, Any]]:
             con.close()
         shutil.rmtree(folder, ignore_errors=True)
         point("after_cleanup")
+
+
+def _sweep_work(parent: Path) -> None:
+    """Delete work folders whose process has ended: a killed import leaves raw rows there."""
+    for folder in parent.iterdir() if parent.is_dir() else ():
+        try:
+            owner = (folder / "owner").read_text("utf-8")
+        except OSError:
+            continue  # being made or deleted this moment
+        if is_dead(owner):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

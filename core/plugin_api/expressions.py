@@ -8,7 +8,14 @@ from core.kernel.expressions import Col, Expr, evaluate, parse, to_ibis, to_q
 __all__ = ["Expr", "evaluate", "lines_filter", "parse", "to_ibis", "to_q"]
 
 #: DuckDB type → type in expressions.
-_TYPES = {"VARCHAR": "text", "INTEGER": "number", "BIGINT": "number", "DATE": "date", "TIMESTAMP": "datetime", "BOOLEAN": "bool"}
+_TYPES = {
+    "VARCHAR": "text",
+    "INTEGER": "number",
+    "BIGINT": "number",
+    "DATE": "date",
+    "TIMESTAMP": "datetime",
+    "BOOLEAN": "bool",
+}
 
 
 def lines_filter(tree: Any, schema: Mapping[str, str], table: Any, zone: str) -> Any:

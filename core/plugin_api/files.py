@@ -24,3 +24,16 @@ def attach(uids: tuple[str, ...], *, owner_type: str, owner_uid: UUID, by: Princ
         found.append({"uid": str(kept.uid), "name": kept.name, "href": href})
     return found
 
+
+def keep(data: bytes, *, name: str, by: Principal) -> str:
+    """Keep bytes as that person's own upload, to be attached by a command; its uid."""
+    made = files.store_bytes(
+        data,
+        name=name,
+        hospital=by.hospital,
+        by=by.actor,
+        owner_type="org.user",
+        owner_uid=UUID(by.user_uid),
+        data_class=3,
+    )
+    return str(made.uid)

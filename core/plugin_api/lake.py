@@ -6,12 +6,25 @@ import ibis
 
 from core.lake import datasets
 from core.lake.codes import labels, resolve
+from core.lake.datasets import Column
 from core.lake.land import root
 from core.lake.models import LakeImport, MonthVersion
 from core.lake.query import connect, pins, tables
 from core.resources.line_source import LineSource, Pinned
 
-__all__ = ["LakeImport", "MonthVersion", "connect", "dataset_labels", "labels", "line_source", "pinned", "pins", "resolve", "schema", "table"]
+__all__ = [
+    "LakeImport",
+    "MonthVersion",
+    "columns",
+    "connect",
+    "labels",
+    "line_source",
+    "pinned",
+    "pins",
+    "resolve",
+    "schema",
+    "table",
+]
 
 
 def table(con: Any, dataset: str, found: list[MonthVersion]) -> ibis.Table:
@@ -19,7 +32,9 @@ def table(con: Any, dataset: str, found: list[MonthVersion]) -> ibis.Table:
     return tables(con, found, dataset)
 
 
-def pinned(hospital_id: int, dataset: str, versions: list[list[Any]], months: set[str] | None = None) -> list[MonthVersion]:
+def pinned(
+    hospital_id: int, dataset: str, versions: list[list[Any]], months: set[str] | None = None
+) -> list[MonthVersion]:
     """The month versions that a run noted as [month, version], of these months (or all)."""
     wanted = {(month, number) for month, number in versions if months is None or month in months}
     rows = MonthVersion.unscoped.filter(
@@ -33,12 +48,14 @@ def schema(dataset: str) -> dict[str, str]:
     return datasets.get(dataset).schema
 
 
-def dataset_labels(dataset: str) -> dict[str, tuple[str, str]]:
-    """Column → (Chinese label, declared type)."""
-    return {column.key: (column.label, column.type) for column in datasets.get(dataset).columns}
+def columns(dataset: str) -> dict[str, Column]:
+    """The declared columns by key: label, type, kind of code, labels of choices."""
+    return {column.key: column for column in datasets.get(dataset).columns}
 
 
-def line_source(dataset: str, versions: list[MonthVersion], label: str, as_of: str | None = None) -> LineSource:
+def line_source(
+    dataset: str, versions: list[MonthVersion], label: str, as_of: str | None = None
+) -> LineSource:
     """A read-only source over exactly these files."""
     files = tuple(str(root() / version.path) for version in versions)
     return LineSource(lambda hospital_id: Pinned(files, as_of), ibis_schema(dataset), label=label)

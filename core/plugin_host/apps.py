@@ -14,5 +14,3 @@ class PluginHostConfig(AppConfig):
         from core.plugin_host import start
 
         start.load_all()
-
-

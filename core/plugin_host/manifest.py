@@ -59,7 +59,9 @@ def read_manifest(path: Path) -> Manifest:
         raise BadManifest(f"{path}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
-        raise BadManifest(f"{path}: {'.'.join(str(step) for step in first['loc'])}: {first['msg']}") from error
+        raise BadManifest(
+            f"{path}: {'.'.join(str(step) for step in first['loc'])}: {first['msg']}"
+        ) from error
 
 
 @lru_cache

@@ -68,6 +68,12 @@ def _switch(manifest: Manifest, hospital: Hospital, to: bool, by: Actor) -> Plug
             row.save()
         if changed:
             kind = "plugin.enabled" if to else "plugin.disabled"
-            record(kind, "core.plugin", row.uid, {"plugin": manifest.id, "version": manifest.version}, hospital=hospital)
+            record(
+                kind,
+                "core.plugin",
+                row.uid,
+                {"plugin": manifest.id, "version": manifest.version},
+                hospital=hospital,
+            )
             emit(kind, {"plugin": manifest.id}, hospital=hospital, key=f"{kind}:{row.uid}:{row.version}")
     return PluginState(manifest, to)

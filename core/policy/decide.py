@@ -36,6 +36,8 @@ def can(principal: Principal | None, action: str, type_key: str, thing: Any) -> 
     """
     if principal is None:
         return DENIED
+    if getattr(thing, "hospital_id", principal.hospital_id) not in (principal.hospital_id, None):
+        return DENIED  # another hospital's, whatever the table says
     policy = type_policy(type_key)
     read = _reader(policy, thing)
     best = DENIED
@@ -128,7 +130,9 @@ def _relation(relation: str, post: PostRight, principal: Principal, policy: Type
         case "hospital":
             return Always()
         case "department":
-            reach: frozenset[Any] = post.department_ids if policy.department_by == "id" else post.department_codes
+            reach: frozenset[Any] = (
+                post.department_ids if policy.department_by == "id" else post.department_codes
+            )
             return In("department", reach) if reach else Never()
         case "campus":
             return In("campus", post.campus_ids) if post.campus_ids else Never()

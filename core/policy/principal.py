@@ -79,7 +79,9 @@ def _subtrees(hospital_id: int, roots: list[Department]) -> list[tuple[int, str,
     for root in roots:
         below |= Q(path__startswith=root.path)
     return list(
-        Department.unscoped.filter(below, hospital_id=hospital_id).order_by().values_list("id", "code", "path")
+        Department.unscoped.filter(below, hospital_id=hospital_id)
+        .order_by()
+        .values_list("id", "code", "path")
     )
 
 

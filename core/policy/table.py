@@ -51,7 +51,9 @@ def table() -> list[TableRow]:
 def rows_for(roles: frozenset[str], action: str, type_key: str) -> list[TableRow]:
     """Rows that speak of any of these roles doing `action` to the type."""
     return [
-        row for row in table() if row.type == type_key and row.action == action and (row.role in roles or row.role == "*")
+        row
+        for row in table()
+        if row.type == type_key and row.action == action and (row.role in roles or row.role == "*")
     ]
 
 

@@ -55,7 +55,7 @@ def rows(
             count = (min(counted, COUNT_CAP), counted > COUNT_CAP)
         shown = [rights.masked(row) for row in page]
         if rights.sensitive(shown):
-            ports.read_event(principal, key, LIST, f"列表，{len(shown)} 行")
+            ports.read_event(principal, found.spec.key, LIST, f"列表，{len(shown)} 行")
         slug = _hospital(principal).slug
         answer: dict[str, Any] = {
             "rows": [present.row(found.spec, row, slug) for row in shown],

@@ -203,7 +203,9 @@ HUEY: dict[str, object] = {
 }
 if VALUES.redis_url:
     HUEY |= {"huey_class": "huey.RedisHuey", "connection": {"url": VALUES.redis_url}}
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": VALUES.redis_url}}
+    CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": VALUES.redis_url}
+    }
 else:
     HUEY |= {"huey_class": "huey.SqliteHuey", "filename": str(HOME / "queue.sqlite3")}
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}

@@ -67,7 +67,9 @@ def values() -> Values:
             name = str(found["loc"][0]) if found["loc"] else ""
             label = fields[name].description if name in fields else ""
             reason = found["msg"].removeprefix("Value error, ")
-            parts.append(f"环境变量 QINGLIAN_{name.upper()}（{label}）的值 {found['input']!r} 不能用：{reason}")
+            parts.append(
+                f"环境变量 QINGLIAN_{name.upper()}（{label}）的值 {found['input']!r} 不能用：{reason}"
+            )
         raise BadSetting("；".join(parts)) from None
 
 
@@ -120,4 +122,6 @@ def secret_key(given: str, home: Path) -> str:
             new.unlink()
         return kept.read_text()
     except OSError as error:
-        raise BadSetting(f"环境变量 QINGLIAN_HOME（数据目录）{str(home)!r} 不能读写：{error.strerror}") from None
+        raise BadSetting(
+            f"环境变量 QINGLIAN_HOME（数据目录）{str(home)!r} 不能读写：{error.strerror}"
+        ) from None

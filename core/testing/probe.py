@@ -56,7 +56,7 @@ def policy_rows(rows: Iterable[TableRow]) -> Iterator[None]:
     policy_table.table()  # so that the core's own are loaded and come back
     kept = dict(policy_table._rows)
     policy_table._rows.clear()
-    policy_table._rows["probe"] = list(rows)
+    policy_table._rows["core"] = list(rows)  # under this name, or the core table would be read again
     try:
         yield
     finally:

@@ -120,6 +120,14 @@ class World:
         assert found is not None
         return found
 
+    def heads(self, slug: str = "binjiang") -> dict[int, Principal]:
+        """Department id → the rights of its head, for each head with an account."""
+        heads = [a for a in self.accounts if (a.hospital, a.role) == (slug, "department_head")]
+        return {
+            self.department(a.department, slug).id: self.principal("department_head", slug, a.department)
+            for a in heads
+        }
+
     def write(self) -> None:
         """Write hospitals, trees, calendar, persons and posts; what is there already is left alone."""
         names = people()

@@ -65,6 +65,14 @@ def home_cards(principal: Principal, today: date) -> list[dict[str, Any]]:
     ]
 
 
+@impl
+def demo_world(world: Any, hospital: Any) -> None:
+    """Compute the demonstration's warnings and hand a few to their departments. Safe to repeat."""
+    from plugins.warning.domain.demo import fill  # loads the engine
+
+    fill(world, hospital)
+
+
 def _visible(principal: Principal, action: str) -> Any:
     rows = Warning.unscoped.filter(hospital_id=principal.hospital_id).filter(
         q(principal, action, "warning.warning")

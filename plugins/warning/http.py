@@ -7,7 +7,6 @@ from django.http import HttpRequest
 from core.plugin_api.http import Path, Router
 from core.plugin_api.resources import gateway
 from plugins.warning.models import Warning
-from plugins.warning.queries.evidence import lines
 
 router = Router(tags=["warning"])
 
@@ -22,6 +21,8 @@ def warning_lines(
     limit: int | None = None,
 ) -> dict[str, Any]:
     """One page of the lines behind a warning. 404 when the warning may not be seen."""
+    from plugins.warning.queries.evidence import lines  # loads the engine
+
     principal = request.principal  # type: ignore[attr-defined]
     gateway.get(principal, "warning.warning", str(uid))
     warning = Warning.objects.select_related("finding__run").get(uid=uid)

@@ -18,7 +18,6 @@ from core.plugin_api.resources import (
     register,
 )
 from plugins.warning.domain import cases
-from plugins.warning.domain.start import start_run
 from plugins.warning.http import router
 from plugins.warning.models import LEVELS, NotEvaluated, RuleVersion, Warning, WarningRun
 from plugins.warning.queries.panels import FAIR, panels, subtitle
@@ -53,6 +52,8 @@ register_type(TypePolicy("warning.unevaluated", "未评估", 2))
 @job("warning.run", label="计算预警", plugin="warning")
 def run_job(ctx: JobContext) -> dict[str, Any]:
     """Evaluate all rules on the newest data (or as of a time) and open warnings."""
+    from plugins.warning.domain.start import start_run  # loads the engine
+
     return start_run(ctx)
 
 
@@ -120,11 +121,9 @@ register(
         icon="警",
         fields=(
             Field("title", "预警", path="title", filterable=True, role="primary"),
-            Field("level", "级别", "level", labels=dict(LEVELS), filterable=True, role="secondary"),
+            Field("level", "级别", "level", labels=dict(LEVELS), filterable=True),
             Field("level_rank", "级别高低", "number", sortable=True, column=False),
-            Field(
-                "state", "状态", "state", path="flow__state", labels=STATES, filterable=True, role="secondary"
-            ),
+            Field("state", "状态", "state", path="flow__state", labels=STATES, filterable=True),
             Field(
                 "department",
                 "科室",
@@ -132,13 +131,14 @@ register(
                 filterable=True,
                 sortable=True,
                 order_path="department__sort_key",
+                role="secondary",
             ),
             Field("department_uid", "科室编号", "uid", path="department__uid", column=False),
             Field("person", "人员", "person", path="person_label", data_class=3),
             Field("subject_kind", "对象", labels=KINDS, filterable=True),
             Field("rule_class", "类别", labels=CLASSES, filterable=True),
             Field("rule_code", "规则", "code", filterable=True, column=False),
-            Field("period", "最近期间", "month", filterable=True, sortable=True),
+            Field("period", "最近期间", "month", filterable=True, sortable=True, role="secondary"),
             Field("first_period", "首次期间", "month", sortable=True),
             Field("opened_at", "发出时间", "datetime", sortable=True, column=False),
             Field("due_on", "期限", "date", path="flow__due_on", sortable=True),

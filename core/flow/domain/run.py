@@ -32,7 +32,12 @@ def open_items(
     items = FlowItem.unscoped.bulk_create(
         [
             FlowItem(
-                hospital=hospital, flow=version, subject_type=subject_type, subject_uid=uid, state=declared.initial, opened_at=at
+                hospital=hospital,
+                flow=version,
+                subject_type=subject_type,
+                subject_uid=uid,
+                state=declared.initial,
+                opened_at=at,
             )
             for uid in subjects
         ],
@@ -65,7 +70,9 @@ def move(item: FlowItem, verb: str, values: dict[str, Any], files: list[dict[str
     declared = Flow.model_validate(item.flow.body)
     transition = declared.transition(verb)
     if transition is None or item.state not in transition.sources:
-        raise Refused(f"当前状态是“{declared.state(item.state).label}”，不能{transition.label if transition else '这样做'}。请刷新后再看。")
+        raise Refused(
+            f"当前状态是“{declared.state(item.state).label}”，不能{transition.label if transition else '这样做'}。请刷新后再看。"
+        )
     clean = _clean(transition, values, files, item.hospital_id)
     actor, at, before = _actor(), clock.now(), item.state
     target = declared.state(transition.target)
@@ -74,8 +81,14 @@ def move(item: FlowItem, verb: str, values: dict[str, Any], files: list[dict[str
     item.closed_at = at if target.kind == "closed" else None
     item.due_on, item.due_provisional, item.due_basis = None, False, ""
     if transition.deadline:
-        due = add_working_days(clock.today(item.hospital.zone), transition.deadline.working_days, item.hospital_id)
-        item.due_on, item.due_provisional, item.due_basis = due.day, due.provisional, transition.deadline.basis
+        due = add_working_days(
+            clock.today(item.hospital.zone), transition.deadline.working_days, item.hospital_id
+        )
+        item.due_on, item.due_provisional, item.due_basis = (
+            due.day,
+            due.provisional,
+            transition.deadline.basis,
+        )
     if "department" in clean:
         item.department_id = clean["department"]["id"]
     item.save()
@@ -123,7 +136,9 @@ def _clean(
         pointer = f"/values/{field.key}"
         if field.type == "file":
             if field.required and not files:
-                errors.append(FieldError(pointer=pointer, message=f"请附上{field.label}。", cure="选择一个文件后再试。"))
+                errors.append(
+                    FieldError(pointer=pointer, message=f"请附上{field.label}。", cure="选择一个文件后再试。")
+                )
             continue
         value = values.get(field.key)
         text = "" if value is None else str(value).strip()
@@ -132,7 +147,12 @@ def _clean(
                 errors.append(FieldError(pointer=pointer, message=f"请填写{field.label}。"))
             continue
         if field.max_length and len(text) > field.max_length:
-            errors.append(FieldError(pointer=pointer, message=f"{field.label}最多 {field.max_length} 个字，现在有 {len(text)} 个。"))
+            errors.append(
+                FieldError(
+                    pointer=pointer,
+                    message=f"{field.label}最多 {field.max_length} 个字，现在有 {len(text)} 个。",
+                )
+            )
         elif field.type == "choice" and text not in field.choices:
             errors.append(FieldError(pointer=pointer, message=f"请从列出的选项里选择{field.label}。"))
         elif field.type == "department":

@@ -7,93 +7,157 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('org', '0001_initial'),
+        ("org", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='FlowItem',
+            name="FlowItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=core.kernel.ids.new_uid, editable=False, unique=True, verbose_name='编号')),
-                ('version', models.PositiveIntegerField(default=1, editable=False, verbose_name='版本')),
-                ('subject_type', models.CharField(max_length=80, verbose_name='对象类型')),
-                ('subject_uid', models.UUIDField(db_index=True, verbose_name='对象编号')),
-                ('state', models.CharField(max_length=40, verbose_name='状态')),
-                ('due_on', models.DateField(blank=True, null=True, verbose_name='期限')),
-                ('due_provisional', models.BooleanField(default=False, verbose_name='暂算')),
-                ('due_basis', models.CharField(blank=True, max_length=200, verbose_name='期限依据')),
-                ('opened_at', models.DateTimeField(verbose_name='开始时间')),
-                ('closed_at', models.DateTimeField(blank=True, null=True, verbose_name='结束时间')),
-                ('department', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, to='org.department', verbose_name='承办科室')),
-                ('hospital', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='org.hospital', verbose_name='医院')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uid",
+                    models.UUIDField(
+                        default=core.kernel.ids.new_uid, editable=False, unique=True, verbose_name="编号"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1, editable=False, verbose_name="版本")),
+                ("subject_type", models.CharField(max_length=80, verbose_name="对象类型")),
+                ("subject_uid", models.UUIDField(db_index=True, verbose_name="对象编号")),
+                ("state", models.CharField(max_length=40, verbose_name="状态")),
+                ("due_on", models.DateField(blank=True, null=True, verbose_name="期限")),
+                ("due_provisional", models.BooleanField(default=False, verbose_name="暂算")),
+                ("due_basis", models.CharField(blank=True, max_length=200, verbose_name="期限依据")),
+                ("opened_at", models.DateTimeField(verbose_name="开始时间")),
+                ("closed_at", models.DateTimeField(blank=True, null=True, verbose_name="结束时间")),
+                (
+                    "department",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="org.department",
+                        verbose_name="承办科室",
+                    ),
+                ),
+                (
+                    "hospital",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="org.hospital",
+                        verbose_name="医院",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '流程事项',
-                'verbose_name_plural': '流程事项',
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'unscoped',
+                "verbose_name": "流程事项",
+                "verbose_name_plural": "流程事项",
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "unscoped",
             },
             managers=[
-                ('unscoped', django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='FlowStep',
+            name="FlowStep",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=core.kernel.ids.new_uid, editable=False, unique=True, verbose_name='编号')),
-                ('version', models.PositiveIntegerField(default=1, editable=False, verbose_name='版本')),
-                ('verb', models.CharField(max_length=40, verbose_name='动作')),
-                ('from_state', models.CharField(blank=True, max_length=40, verbose_name='原状态')),
-                ('to_state', models.CharField(max_length=40, verbose_name='新状态')),
-                ('actor', models.CharField(max_length=120, verbose_name='办理人')),
-                ('actor_label', models.CharField(max_length=120, verbose_name='办理人姓名')),
-                ('at', models.DateTimeField(verbose_name='时间')),
-                ('note', models.TextField(blank=True, verbose_name='说明')),
-                ('values', models.JSONField(default=dict, verbose_name='内容')),
-                ('files', models.JSONField(default=list, verbose_name='附件')),
-                ('hospital', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='org.hospital', verbose_name='医院')),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='steps', to='flow.flowitem', verbose_name='事项')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uid",
+                    models.UUIDField(
+                        default=core.kernel.ids.new_uid, editable=False, unique=True, verbose_name="编号"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1, editable=False, verbose_name="版本")),
+                ("verb", models.CharField(max_length=40, verbose_name="动作")),
+                ("from_state", models.CharField(blank=True, max_length=40, verbose_name="原状态")),
+                ("to_state", models.CharField(max_length=40, verbose_name="新状态")),
+                ("actor", models.CharField(max_length=120, verbose_name="办理人")),
+                ("actor_label", models.CharField(max_length=120, verbose_name="办理人姓名")),
+                ("at", models.DateTimeField(verbose_name="时间")),
+                ("note", models.TextField(blank=True, verbose_name="说明")),
+                ("values", models.JSONField(default=dict, verbose_name="内容")),
+                ("files", models.JSONField(default=list, verbose_name="附件")),
+                (
+                    "hospital",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="org.hospital",
+                        verbose_name="医院",
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="steps",
+                        to="flow.flowitem",
+                        verbose_name="事项",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '办理记录',
-                'verbose_name_plural': '办理记录',
-                'ordering': ['id'],
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'unscoped',
+                "verbose_name": "办理记录",
+                "verbose_name_plural": "办理记录",
+                "ordering": ["id"],
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "unscoped",
             },
             managers=[
-                ('unscoped', django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
         migrations.CreateModel(
-            name='FlowVersion',
+            name="FlowVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=80, verbose_name='流程')),
-                ('digest', models.CharField(max_length=64, verbose_name='摘要')),
-                ('body', models.JSONField(verbose_name='内容')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("key", models.CharField(max_length=80, verbose_name="流程")),
+                ("digest", models.CharField(max_length=64, verbose_name="摘要")),
+                ("body", models.JSONField(verbose_name="内容")),
             ],
             options={
-                'verbose_name': '流程版本',
-                'verbose_name_plural': '流程版本',
-                'constraints': [models.UniqueConstraint(fields=('key', 'digest'), name='flow_version_digest')],
+                "verbose_name": "流程版本",
+                "verbose_name_plural": "流程版本",
+                "constraints": [
+                    models.UniqueConstraint(fields=("key", "digest"), name="flow_version_digest")
+                ],
             },
         ),
         migrations.AddField(
-            model_name='flowitem',
-            name='flow',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='items', to='flow.flowversion', verbose_name='流程'),
+            model_name="flowitem",
+            name="flow",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="items",
+                to="flow.flowversion",
+                verbose_name="流程",
+            ),
         ),
         migrations.AddIndex(
-            model_name='flowitem',
-            index=models.Index(fields=['hospital', 'state', 'department'], name='flow_item_state'),
+            model_name="flowitem",
+            index=models.Index(fields=["hospital", "state", "department"], name="flow_item_state"),
         ),
     ]

@@ -41,9 +41,9 @@ def works(day: date, known: dict[date, bool]) -> bool:
 
 
 def _known(start: date, end: date, hospital_id: int) -> dict[date, bool]:
-    rows = CalendarDay.objects.filter(day__range=(start, end)).filter(hospital_id=None) | CalendarDay.objects.filter(
-        day__range=(start, end), hospital_id=hospital_id
-    )
+    rows = CalendarDay.objects.filter(day__range=(start, end)).filter(
+        hospital_id=None
+    ) | CalendarDay.objects.filter(day__range=(start, end), hospital_id=hospital_id)
     ordered = sorted(rows.values_list("hospital_id", "day", "works"), key=lambda row: row[0] is not None)
     return {day: worked for _, day, worked in ordered}
 

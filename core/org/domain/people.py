@@ -23,10 +23,16 @@ def open_account(person: Person, username: str, password: str) -> User:
     return user
 
 
-def appoint(person: Person, hospital: Hospital, role: str, *, starts_on: date | None = None, **values: Any) -> Post:
+def appoint(
+    person: Person, hospital: Hospital, role: str, *, starts_on: date | None = None, **values: Any
+) -> Post:
     """A dated post, from today when no day is named."""
     return Post.unscoped.create(
-        person=person, hospital=hospital, role=role, starts_on=starts_on or clock.today(hospital.zone), **values
+        person=person,
+        hospital=hospital,
+        role=role,
+        starts_on=starts_on or clock.today(hospital.zone),
+        **values,
     )
 
 

@@ -13,17 +13,35 @@ def create_hospital(*, slug: str, name: str, short_name: str = "") -> Hospital:
     """A new hospital. Raises Invalid when the slug is taken."""
     if Hospital.objects.filter(slug=slug).exists():
         raise Invalid(f"网址名“{slug}”已被使用，请换一个。")
-    return Hospital.objects.create(slug=slug, name=name, short_name=short_name or name, sort_key=sort_key(name))
+    return Hospital.objects.create(
+        slug=slug, name=name, short_name=short_name or name, sort_key=sort_key(name)
+    )
 
 
 def add_department(
-    *, hospital: Hospital, code: str, name: str, parent: Department | None = None, campus: Campus | None = None, **values: Any
+    *,
+    hospital: Hospital,
+    code: str,
+    name: str,
+    parent: Department | None = None,
+    campus: Campus | None = None,
+    **values: Any,
 ) -> Department:
     """A department below `parent`; it takes the parent's campus when none is named. Raises Invalid on a foreign parent."""
-    return _add(Department, hospital, parent, code=code, name=name, campus=campus or (parent and parent.campus), **values)
+    return _add(
+        Department,
+        hospital,
+        parent,
+        code=code,
+        name=name,
+        campus=campus or (parent and parent.campus),
+        **values,
+    )
 
 
-def add_party_org(*, hospital: Hospital, code: str, name: str, kind: str, parent: PartyOrg | None = None) -> PartyOrg:
+def add_party_org(
+    *, hospital: Hospital, code: str, name: str, kind: str, parent: PartyOrg | None = None
+) -> PartyOrg:
     """A Party organisation below `parent`. Raises Invalid on a foreign parent."""
     return _add(PartyOrg, hospital, parent, code=code, name=name, kind=kind)
 

@@ -19,7 +19,9 @@ class HospitalManager(models.Manager):
         """Rows of `current_hospital()`."""
         hospital = current_hospital()
         if hospital is None:
-            raise HospitalRequired(f"{self.model.__name__}: no hospital in context; open hospital_scope() first")
+            raise HospitalRequired(
+                f"{self.model.__name__}: no hospital in context; open hospital_scope() first"
+            )
         return super().get_queryset().filter(hospital_id=hospital.id)
 
     def create(self, **values: Any) -> Any:
@@ -39,7 +41,9 @@ class HospitalModel(models.Model):
     that tests/unit/unscoped_allowed.txt lists.
     """
 
-    hospital = models.ForeignKey("org.Hospital", on_delete=models.PROTECT, related_name="+", verbose_name="医院")
+    hospital = models.ForeignKey(
+        "org.Hospital", on_delete=models.PROTECT, related_name="+", verbose_name="医院"
+    )
     uid = models.UUIDField("编号", default=new_uid, unique=True, editable=False)
     version = models.PositiveIntegerField("版本", default=1, editable=False)
 

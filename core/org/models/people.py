@@ -27,7 +27,9 @@ class User(AbstractUser):
     """An account. Rights never hang here: they follow from the person's posts."""
 
     uid = models.UUIDField("编号", default=new_uid, unique=True, editable=False)
-    person = models.OneToOneField(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="user")
+    person = models.OneToOneField(
+        Person, on_delete=models.PROTECT, null=True, blank=True, related_name="user"
+    )
     theme = models.CharField("外观", max_length=10, default="system")
 
     class Meta:
@@ -50,9 +52,13 @@ class Post(HospitalModel):
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="posts", verbose_name="人员")
     role = models.CharField("角色", max_length=40)
     title = models.CharField("职务", max_length=60, blank=True)
-    department = models.ForeignKey(Department, on_delete=models.PROTECT, null=True, blank=True, verbose_name="科室")
+    department = models.ForeignKey(
+        Department, on_delete=models.PROTECT, null=True, blank=True, verbose_name="科室"
+    )
     campus = models.ForeignKey(Campus, on_delete=models.PROTECT, null=True, blank=True, verbose_name="院区")
-    party_org = models.ForeignKey(PartyOrg, on_delete=models.PROTECT, null=True, blank=True, verbose_name="党组织")
+    party_org = models.ForeignKey(
+        PartyOrg, on_delete=models.PROTECT, null=True, blank=True, verbose_name="党组织"
+    )
     source_code = models.CharField("业务系统代码", max_length=60, blank=True)
     starts_on = models.DateField("开始日期")
     ends_on = models.DateField("结束日期", null=True, blank=True)
@@ -63,6 +69,8 @@ class Post(HospitalModel):
         indexes = [
             models.Index(fields=["person", "hospital"], name="org_post_person"),
             models.Index(fields=["hospital", "source_code"], name="org_post_source"),
+            models.Index(fields=["hospital", "starts_on"], name="org_post_starts"),
+            models.Index(fields=["hospital", "ends_on"], name="org_post_ends"),
         ]
         constraints = [
             models.CheckConstraint(

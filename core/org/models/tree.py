@@ -52,14 +52,18 @@ class Department(HospitalModel):
     KINDS = [("clinical", "临床"), ("technical", "医技"), ("function", "职能"), ("other", "其他")]
 
     campus = models.ForeignKey(Campus, on_delete=models.PROTECT, null=True, blank=True, verbose_name="院区")
-    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children")
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="children"
+    )
     code = models.CharField("代码", max_length=60)
     name = models.CharField("名称", max_length=120)
     sort_key = models.CharField("排序", max_length=200, editable=False)
     kind = models.CharField("类别", max_length=20, choices=KINDS, default="clinical")
     peer_group = models.CharField("同类组", max_length=40, blank=True)
     path = models.CharField("路径", max_length=200, db_index=True, editable=False)
-    state = models.CharField("状态", max_length=10, choices=[("active", "在用"), ("retired", "停用")], default="active")
+    state = models.CharField(
+        "状态", max_length=10, choices=[("active", "在用"), ("retired", "停用")], default="active"
+    )
 
     class Meta(HospitalModel.Meta):
         verbose_name = verbose_name_plural = "科室"
@@ -75,7 +79,9 @@ class PartyOrg(HospitalModel):
 
     KINDS = [("committee", "党委"), ("general_branch", "党总支"), ("branch", "党支部"), ("group", "党小组")]
 
-    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children")
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="children"
+    )
     kind = models.CharField("类别", max_length=20, choices=KINDS)
     code = models.CharField("代码", max_length=60)
     name = models.CharField("名称", max_length=120)
@@ -105,9 +111,7 @@ class CalendarDay(models.Model):
 
     class Meta:
         verbose_name = verbose_name_plural = "工作日历"
-        constraints = [
-            models.UniqueConstraint(fields=["hospital", "day"], name="org_calendar_day")
-        ]
+        constraints = [models.UniqueConstraint(fields=["hospital", "day"], name="org_calendar_day")]
 
 
 def named(model: type[models.Model], **values: Any) -> Any:

@@ -7,36 +7,55 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('org', '0001_initial'),
+        ("org", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='PluginActivation',
+            name="PluginActivation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=core.kernel.ids.new_uid, editable=False, unique=True, verbose_name='编号')),
-                ('version', models.PositiveIntegerField(default=1, editable=False, verbose_name='版本')),
-                ('plugin', models.CharField(max_length=60, verbose_name='插件')),
-                ('enabled', models.BooleanField(default=False, verbose_name='已启用')),
-                ('changed_at', models.DateTimeField(verbose_name='更改时间')),
-                ('changed_by', models.CharField(max_length=120, verbose_name='更改人')),
-                ('hospital', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='org.hospital', verbose_name='医院')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uid",
+                    models.UUIDField(
+                        default=core.kernel.ids.new_uid, editable=False, unique=True, verbose_name="编号"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1, editable=False, verbose_name="版本")),
+                ("plugin", models.CharField(max_length=60, verbose_name="插件")),
+                ("enabled", models.BooleanField(default=False, verbose_name="已启用")),
+                ("changed_at", models.DateTimeField(verbose_name="更改时间")),
+                ("changed_by", models.CharField(max_length=120, verbose_name="更改人")),
+                (
+                    "hospital",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="org.hospital",
+                        verbose_name="医院",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '插件启用',
-                'verbose_name_plural': '插件启用',
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'unscoped',
-                'constraints': [models.UniqueConstraint(fields=('hospital', 'plugin'), name='policy_activation')],
+                "verbose_name": "插件启用",
+                "verbose_name_plural": "插件启用",
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "unscoped",
+                "constraints": [
+                    models.UniqueConstraint(fields=("hospital", "plugin"), name="policy_activation")
+                ],
             },
             managers=[
-                ('unscoped', django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
     ]

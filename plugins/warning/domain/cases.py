@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from core.plugin_api import FieldError, Invalid
+from core.plugin_api import FieldError, Invalid, clock
 from core.plugin_api.files import attach
 from core.plugin_api.flow import FlowItem, move
 from core.plugin_api.jobs import submit
@@ -43,6 +43,7 @@ def _follow(warning: Warning, item: FlowItem, verb: str, values: dict[str, Any])
         warning.department_id = item.department_id
     if verb == "close":
         warning.outcome = values["outcome"]
+    warning.updated_at = clock.now()
     warning.save()
 
 

@@ -3,22 +3,29 @@
 import hashlib
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.plugin_api import clock
-from plugins.warning.domain.rules import Rule, load_rule, load_rules
 from plugins.warning.models import RuleVersion
+
+if TYPE_CHECKING:  # the engine's libraries take seconds to load: only where rules are read
+    from plugins.warning.domain.rules import Rule
 
 FOLDER = Path(__file__).resolve().parents[1] / "declarations" / "rules"
 
 
 @lru_cache
-def installed() -> dict[str, Rule]:
+def installed() -> "dict[str, Rule]":
     """Rules by code. Raises RuleError for a broken file."""
+    from plugins.warning.domain.rules import load_rules
+
     return {rule.code: rule for rule in load_rules(FOLDER)}
 
 
 def sync_versions() -> dict[str, RuleVersion]:
     """Store each installed rule's text as a version (same text, same row). The caller acts."""
+    from plugins.warning.domain.rules import load_rule
+
     found = {}
     for path in sorted(FOLDER.glob("*.yaml")):
         text = path.read_text(encoding="utf-8")

@@ -93,7 +93,7 @@ def _fixed(frame: Frame, tables: Mapping[str, ibis.Table], values: Mapping[str, 
         join = frame.joins[i]
         ((left, right),) = join.match.items()
         side = tables[join.dataset]
-        side = side.select(**{"join_key": side[right]}, **{new: side[old] for new, old in join.take.items()})
+        side = side.select(join_key=side[right], **{new: side[old] for new, old in join.take.items()})
         side = side.filter(*[x.to_ibis(c, side, values) for c in conditions])
         keys = side.select("join_key").distinct().order_by("join_key").execute()["join_key"]
         parts.append(_in(left, [plain(k) for k in keys]))

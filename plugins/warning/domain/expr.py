@@ -211,10 +211,8 @@ def on_frame(expr: Expr, frame: pd.DataFrame, values: Mapping[str, Any]) -> np.n
 
 
 def _is_text(column: pd.Series) -> bool:
-    return (
-        column.dtype == object
-        and any(isinstance(v, str) for v in column.head(20))
-        or isinstance(column.dtype, pd.StringDtype)
+    return (column.dtype == object and any(isinstance(v, str) for v in column.head(20))) or isinstance(
+        column.dtype, pd.StringDtype
     )
 
 

@@ -16,7 +16,8 @@ DECIMAL = "decimal(18, 5)"
 _DECIMALS = {
     LINES: ("qty", "price", "amount"),
     "items": ("price", "ddd_per_unit"),
-    "dept_month": ("medical_income",), "aggregate_prescribing": ("quantity", "total_quantity", "nic", "actual_cost"),
+    "dept_month": ("medical_income",),
+    "aggregate_prescribing": ("quantity", "total_quantity", "nic", "actual_cost"),
 }
 _DAY = {LINES: "date", "rep_visits": "date", "access_log": "time"}
 _MONTH = ("dept_month", "aggregate_prescribing", "list_sizes")

@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from . import expr as x
 from .expr import Expr
 
-
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

@@ -35,10 +35,12 @@ def run(
 ) -> WarningRun:
     """Evaluate and store. A replay (`as_of` given) stores findings only; a live run opens and moves on warnings.
 
-    Raises Refused when there is nothing to evaluate or an unknown rule is named.
+    Raises Refused when there is nothing to evaluate, an unknown rule is named, or the time is still to come.
     """
     rules = _chosen(asked.rules)
     as_of = asked.as_of or clock.now()
+    if as_of > clock.now():
+        raise Refused("数据时点不能晚于现在：之后还会有数据导入，结果就不能重现。")
     with hospital_scope(hospital):
         pins = {
             name: lake.pins(hospital, name, as_of=as_of)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from typing import Any
 
-from core.plugin_api import clock
+from core.plugin_api import Hospital, clock
 from core.plugin_api.flow import open_items, version_of
 from core.plugin_api.jobs import emit
 from plugins.warning.domain.results import Finding as Found
@@ -100,9 +100,9 @@ def _gaps(row: WarningRun, output: RunOutput, labels: Labels, rules: dict[str, R
                 subject_label=labels.label(gaps[0].subject) if gaps[0].subject else "",
                 periods=said,
                 code=why,
-                reason=reason.replace(
-                    "{subject}", labels.label(gaps[0].subject) if gaps[0].subject else "该规则"
-                )[:400],
+                reason=_spoken(reason[:300], labels.label(gaps[0].subject) if gaps[0].subject else "该规则")[
+                    :400
+                ],
                 count=sum(gap.count for gap in gaps),
             )
         )
@@ -117,7 +117,7 @@ def _warn(row: WarningRun, pairs: list[tuple[Found, Finding]], labels: Labels, r
     latest: dict[tuple[str, str], list[tuple[Found, Finding]]] = defaultdict(list)
     for found, finding in pairs:
         latest[found.rule, finding.subject_key].append((found, finding))
-    known = _known(row.hospital_id)
+    known = _known(row.hospital)
     fresh: list[Warning] = []
     for (code, key), group in sorted(latest.items()):
         group.sort(key=lambda pair: pair[1].period)
@@ -146,19 +146,25 @@ def _warn(row: WarningRun, pairs: list[tuple[Found, Finding]], labels: Labels, r
 
 
 def _spoken(template: str, label: str) -> str:
-    """The reason with the subject in it; a subject at the head is parted by a colon."""
+    """The reason as a whole sentence with the subject in it; a subject at the head is parted by a colon."""
     head = "{subject}"
-    return f"{label}：{template.removeprefix(head)}" if template.startswith(head) else template.replace(head, label)
+    if template.startswith(head):
+        template = f"{label}：{template.removeprefix(head)}"
+    said = template.replace(head, label)
+    return said if said.endswith("。") else f"{said}。"
 
 
-def _known(hospital_id: int) -> dict[tuple[str, str], Warning]:
-    rows = Warning.unscoped.filter(hospital_id=hospital_id).select_related("flow").order_by("id")
+def _known(hospital: Hospital) -> dict[tuple[str, str], Warning]:
+    """The latest warning of each rule and subject. Two runs at once wait for each other here, so none opens twice."""
+    Hospital.objects.select_for_update().get(pk=hospital.pk)
+    rows = Warning.unscoped.filter(hospital_id=hospital.pk).select_related("flow", "finding").order_by("id")
     return {(row.rule_code, row.subject_key): row for row in rows}
 
 
 def _move_on(warning: Warning, group: list[tuple[Found, Finding]]) -> None:
     _, finding = group[-1]
     level = max((one.level for _, one in group), key=LEVEL_RANK.__getitem__)
+    before = (warning.period, warning.level, warning.finding.value, warning.finding.reason)
     warning.finding, warning.period, warning.level, warning.level_rank = (
         finding,
         finding.period,
@@ -167,7 +173,8 @@ def _move_on(warning: Warning, group: list[tuple[Found, Finding]]) -> None:
     )
     warning.first_period = min(warning.first_period, group[0][1].period)
     warning.updated_at = clock.now()
-    warning.version += 1
+    if before != (finding.period, level, finding.value, finding.reason):
+        warning.version += 1  # a page open meanwhile shows old figures; without news it stays good
     warning.save()
 
 
@@ -181,7 +188,7 @@ def _new(row: WarningRun, group: list[tuple[Found, Finding]], labels: Labels, ru
         rule_code=rule.code,
         subject_kind=found.subject_kind,
         subject_key=finding.subject_key,
-        subject_label=label,
+        subject_label=label[:200],
         person_label=labels.person(found.subject),
         title=f"{label}：{rule.title}"[:200],
         rule_class=rule.class_,

@@ -20,6 +20,8 @@ KINDS = {
     "practice": "机构",
 }
 
+VISITS = {"O": "门诊", "E": "急诊", "I": "住院"}
+
 #: Columns of a subject that hold integers of the code table.
 CODED = {"doctor": "doctor", "item": "item", "patient": "patient"}
 
@@ -96,6 +98,10 @@ class Labels:
                     said.append(f"医药代表 {code}")
                 case "supplier":
                     said.append(f"供应商 {code}")
+                case "visit_type":
+                    said.append(VISITS.get(code, code))
+                case "drug_class":  # follows from the item
+                    pass
                 case _:
                     said.append(code)
         return " · ".join(said) or self.hospital.short_name or self.hospital.name

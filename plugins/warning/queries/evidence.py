@@ -8,8 +8,15 @@ from core.plugin_api import Hospital, Principal, lake
 from core.plugin_api.resources import Field, ResourceSpec, gateway, nested
 from plugins.warning.models import Finding
 
-#: Columns of a data set that a reader need not see beside the lines.
-HIDDEN = {"import_id", "file_row", "source_key", "original_key"}
+#: What a reader sees of a line, in this order; other columns stand on the page of the file's row.
+SHOWN = {
+    "prescription_lines": ("date", "rx", "doctor", "patient", "item", "qty", "amount"),
+    "access_log": ("time", "user", "role", "ip", "group_by", "rows"),
+    "rep_visits": ("date", "rep", "supplier", "department", "registered"),
+}
+
+#: Columns that hold numbers of the code table and read as text.
+CODES = {"doctor", "patient", "item"}
 
 TYPES = {
     "decimal": "money",
@@ -36,7 +43,9 @@ def lines(
     )
     hospital = Hospital.objects.get(pk=principal.hospital_id)
     as_of = finding.run.as_of.astimezone(ZoneInfo(hospital.zone)).date().isoformat()
-    found = nested(_spec(dataset, hospital.zone), lake.line_source(dataset, versions, _label_column(dataset), as_of))
+    found = nested(
+        _spec(dataset, hospital.zone), lake.line_source(dataset, versions, _label_column(dataset), as_of)
+    )
     page = gateway.rows(
         principal,
         found,
@@ -45,18 +54,11 @@ def lines(
         after=after,
         limit=limit,
     )
-    _name_codes(hospital, dataset, page["rows"])
-    columns = [
-        {
-            "key": f.key,
-            "label": f.label,
-            "type": f.type,
-            "align": "right" if f.type in ("money", "number") else "left",
-        }
-        for f in found.spec.fields
-        if f.column
+    _name(hospital, finding, page["rows"])
+    page["columns"] = [
+        *(_column(f) for f in found.spec.fields if f.column),
+        {"key": "source", "label": "来源", "type": "link"},
     ]
-    page["columns"] = [*columns, {"key": "source", "label": "来源", "type": "link"}]
     return page
 
 
@@ -81,21 +83,40 @@ def _aware(value: Any, zone: str) -> Any:
     return datetime.fromisoformat(str(value)).replace(tzinfo=ZoneInfo(zone)).isoformat()
 
 
+def _column(field: Field) -> dict[str, Any]:
+    right = field.type in ("money", "number") and field.key not in CODES
+    role = {"primary": True} if field.role == "primary" else {"secondary": True} if field.role else {}
+    return {
+        "key": field.key,
+        "label": field.label,
+        "type": field.type,
+        "align": "right" if right else "left",
+        **role,
+    }
+
+
 def _spec(dataset: str, zone: str) -> ResourceSpec:
+    known, landed = lake.columns(dataset), lake.schema(dataset)
+    shown = SHOWN.get(dataset, tuple(name for name in known if name in landed))
     fields = []
-    known = lake.dataset_labels(dataset)
-    for column in lake.schema(dataset):
-        label, kind = known.get(column, (column, "text"))
+    for name in [*shown, *(other for other in landed if other not in shown)]:
+        column = known.get(name)
         fields.append(
             Field(
-                column,
-                label,
-                TYPES.get(kind, "text" if kind != "code" else "number"),
-                data_class=3 if column in ("doctor", "patient", "user") else 2,
+                name,
+                column.label if column else name,
+                TYPES.get(column.type, "text") if column and column.type != "code" else "number",
+                data_class=3 if name in ("doctor", "patient", "user") else 2,
+                labels=column.labels if column else {},
                 filterable=True,
                 sortable=True,
-                column=column not in HIDDEN,
-                zone=zone if kind == "time" else "",
+                column=name in shown,
+                role="primary"
+                if name in ("item", "user", "rep")
+                else "secondary"
+                if name in ("date", "amount", "time")
+                else "",
+                zone=zone if column and column.type == "time" else "",
             )
         )
     return ResourceSpec(
@@ -104,19 +125,23 @@ def _spec(dataset: str, zone: str) -> ResourceSpec:
         plugin="warning",
         data_class=3,
         fields=tuple(fields),
-        type_key="lake.lines" if "department" in lake.schema(dataset) else "lake.lines_whole",
+        type_key="lake.lines" if "department" in landed else "lake.lines_whole",
     )
 
 
-def _name_codes(hospital: Hospital, dataset: str, rows: list[dict[str, Any]]) -> None:
-    for column, (_, kind) in lake.dataset_labels(dataset).items():
-        if kind != "code":
+def _name(hospital: Hospital, finding: Finding, rows: list[dict[str, Any]]) -> None:
+    """Codes as the sources write them, names of items, and the way to the file's row."""
+    dataset = finding.evidence["dataset"]
+    for name, column in lake.columns(dataset).items():
+        if column.type != "code":
             continue
-        numbers = {int(row["values"][column]) for row in rows if row["values"].get(column) is not None}
-        names = lake.labels(hospital, column, numbers)
+        numbers = {int(row["values"][name]) for row in rows if row["values"].get(name) is not None}
+        said: dict[int, str] = dict(lake.labels(hospital, column.kind, numbers))
+        if column.kind == "item":
+            said |= _item_names(finding, numbers)
         for row in rows:
-            if row["values"].get(column) is not None:
-                row["values"][column] = names.get(int(row["values"][column]), row["values"][column])
+            if row["values"].get(name) is not None:
+                row["values"][name] = said.get(int(row["values"][name]), str(row["values"][name]))
     imports = {int(row["uid"].split("-")[0]) for row in rows}
     uids = dict(
         lake.LakeImport.unscoped.filter(hospital_id=hospital.id, pk__in=imports).values_list("id", "uid")
@@ -124,7 +149,16 @@ def _name_codes(hospital: Hospital, dataset: str, rows: list[dict[str, Any]]) ->
     for row in rows:
         number, place = row["uid"].split("-")
         row["href"] = f"/h/{hospital.slug}/lake/imports/{uids[int(number)]}/rows/{place}"
-        row["values"]["source"] = f"第 {int(place):,} 行"
+        row["values"]["source"] = {"label": f"第 {int(place):,} 行", "href": row["href"]}
+
+
+def _item_names(finding: Finding, numbers: set[int]) -> dict[int, str]:
+    pins = lake.pinned(finding.hospital_id, "items", finding.run.pins.get("items", []))
+    if not pins or not numbers:
+        return {}
+    table = lake.table(lake.connect("web"), "items", pins)
+    found = table.filter(table["item"].isin(sorted(numbers))).select("item", "name").to_pyarrow().to_pylist()
+    return {row["item"]: row["name"] for row in found if row["name"]}
 
 
 def _months(finding: Finding) -> set[str] | None:

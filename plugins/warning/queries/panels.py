@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from core.plugin_api import Principal, clock, viewers
+from core.plugin_api import Principal, clock, lake, may, read_event, viewers
 from core.plugin_api.flow import steps_panel
 from core.plugin_api.resources import Row
 from plugins.warning.domain.catalogue import installed
@@ -31,6 +31,8 @@ def panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
     )
     finding = warning.finding
     today = clock.today(warning.hospital.zone)
+    if row.values["person"] is None:  # the gateway records a look only where it shows a person
+        read_event(principal, "warning.warning", row.uid, "详情")
     found = [
         {"kind": "say", "id": "say", "place": "main", "text": _sentence(finding)},
         {"kind": "facts", "id": "facts", "place": "main", "items": _facts(finding)},
@@ -38,7 +40,7 @@ def panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
     chart = _chart(finding)
     if chart:
         found.append(chart)
-    found += [_lines(warning, principal), *_peers(finding), _rule(finding), _periods(warning)]
+    found += [*_lines(warning, principal), *_peers(finding), _rule(finding), _periods(warning)]
     found.append(steps_panel(warning.flow, today))
     found += [_why(finding, warning), _seen(warning)]
     return found
@@ -56,10 +58,12 @@ def subtitle(warning: Warning) -> str:
 
 def number(text: str | None, places: int) -> str:
     """A decimal text with thousands separators and fixed places, half up; "—" without one."""
-    if text in (None, ""):
-        return "—"
-    step = Decimal(1).scaleb(-places)
-    return f"{Decimal(text).quantize(step, ROUND_HALF_UP):,f}"
+    return "—" if text in (None, "") else f"{Decimal(rounded(text, places)):,f}"
+
+
+def rounded(text: str | None, places: int) -> str:
+    """A decimal text at fixed places, half up."""
+    return str(Decimal(text or "0").quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP))
 
 
 def _sentence(finding: Finding) -> str:
@@ -95,11 +99,12 @@ def _facts(finding: Finding) -> list[dict[str, str]]:
 
 
 def _chart(finding: Finding) -> dict[str, Any] | None:
-    series = finding.detail.get("series") or []
+    series = _without_gaps(finding.detail.get("series") or [])
     if len(series) < 2:
         return None
     places = _places(finding)
     months = [point["month"] for point in series]
+    empty = [point.get("value") is None for point in series]
     band = None
     if any(point.get("p10") is not None for point in series):
         band = {
@@ -107,7 +112,7 @@ def _chart(finding: Finding) -> dict[str, Any] | None:
             "low": [point.get("p10") for point in series],
             "high": [point.get("p90") for point in series],
         }
-    limits = [{"label": "界限", "value": finding.threshold}] if finding.threshold else []
+    limits = [{"label": "界限", "value": rounded(finding.threshold, places)}] if finding.threshold else []
     columns = [
         {"key": "month", "label": "月份", "type": "month"},
         {"key": "value", "label": f"值（{finding.unit}）", "type": "number", "align": "right"},
@@ -128,7 +133,9 @@ def _chart(finding: Finding) -> dict[str, Any] | None:
         "id": "chart",
         "place": "main",
         "title": f"{len(series)} 个月走势",
-        "hint": "灰绿带为同行第 10–90 百分位" if band else "",
+        "hint": "；".join(
+            [*(["灰绿带为同行第 10–90 百分位"] if band else []), *(["断开处没有数据"] if any(empty) else [])]
+        ),
         "unit": finding.unit,
         "x": months,
         "series": [
@@ -136,23 +143,47 @@ def _chart(finding: Finding) -> dict[str, Any] | None:
         ],
         "band": band,
         "limits": limits,
-        "notes": [],
+        "notes": [
+            {"x": month, "text": "无数据"}
+            for place, month in enumerate(months)
+            if empty[place] and not (place and empty[place - 1])
+        ],
         "table": {"columns": columns, "rows": rows},
     }
 
 
-def _lines(warning: Warning, principal: Principal) -> dict[str, Any]:
+def _without_gaps(series: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The points with an empty one for each month that is missing between them, so that a gap is seen as a gap."""
+    found: list[dict[str, Any]] = []
+    for point in series:
+        while found and (following := _next(found[-1]["month"])) < point["month"]:
+            found.append({"month": following, "value": None})
+        found.append(point)
+    return found
+
+
+def _next(month: str) -> str:
+    count = int(month[:4]) * 12 + int(month[5:])
+    return f"{count // 12:04d}-{count % 12 + 1:02d}"
+
+
+def _lines(warning: Warning, principal: Principal) -> list[dict[str, Any]]:
+    """The tab of the lines, for those who may read any."""
     assert principal.hospital is not None
+    if not may(principal, "view", lines_type(warning.finding.evidence["dataset"])):
+        return []
     url = f"/api/v1/h/{principal.hospital.slug}/p/warning/warnings/{warning.uid}/lines"
-    return {
-        "kind": "table",
-        "id": "lines",
-        "place": "main",
-        "tabs": "evidence",
-        "title": "依据明细",
-        "source": {"url": url},
-        "columns": [],
-    }
+    return [
+        {
+            "kind": "table",
+            "id": "lines",
+            "place": "main",
+            "tabs": "evidence",
+            "title": "依据明细",
+            "source": {"url": url},
+            "columns": [],
+        }
+    ]
 
 
 def _peers(finding: Finding) -> list[dict[str, Any]]:

@@ -67,7 +67,11 @@ def test_rows_without_key_replace_whole_months(bring, hospital):
     assert len(landed(hospital, "access_log")) == 2, "equal rows are two rows"
     bring("b.csv", head + "2024-01-02 08:00,U2,w,1,patient,3\n", dataset="access_log")
     (row,) = landed(hospital, "access_log")
-    assert (row["user"], row["time"], row["source_key"]) == ("U2", dt.datetime(2024, 1, 2, 8), None)
+    assert (row["user"], row["time"], row["source_key"]) == (
+        "U2",
+        dt.datetime.fromisoformat("2024-01-02 08:00"),
+        None,
+    )
 
 
 def test_same_file_twice_changes_nothing(bring, hospital):
@@ -225,7 +229,20 @@ def test_mapping_is_saved_per_source(bring, hospital, tmp_path):
     from tests.integration.lake.conftest import BY
 
     head = HEAD.replace("科室", "甲列")
-    keys = ["source_key", "rx", "date", "doctor", "patient", "visit_type", "item", "kind", "qty", "price", "amount", "original_key"]
+    keys = [
+        "source_key",
+        "rx",
+        "date",
+        "doctor",
+        "patient",
+        "visit_type",
+        "item",
+        "kind",
+        "qty",
+        "price",
+        "amount",
+        "original_key",
+    ]
     names = [name for name in HEAD.strip().split(",") if name != "科室"]
     mapping = {"department": "甲列"} | dict(zip(keys, names, strict=True))
     bring("门诊_202403.csv", head + line("1"), mapping=mapping)

@@ -19,7 +19,7 @@ ITEMS = {
     # item: kind, platform price, DDD per unit, antibacterial level, sex limit
     1: ("drug", 10.0, 1.0, 0, None), 2: ("drug", 10.0, 1.0, 0, None), 3: ("drug", 10.0, 1.0, 1, None), 4: ("drug", 10.0, 0.5, 3, None),
     5: ("drug", 10.0, 1.0, 0, "F"), 6: ("drug", 10.0, 1.0, 0, "M"), 9: ("consumable", 100.0, None, None, None),
-    **{n: ("drug", 10.0, 1.0, 0, None) for n in range(20, 40)},
+    **dict.fromkeys(range(20, 40), ("drug", 10.0, 1.0, 0, None)),
 }  # fmt: skip
 
 

@@ -121,9 +121,7 @@ def test_renamed_codes(text):
     for column, dimension in (("doctor", "doctors"), ("patient", "patients"), ("item", "items")):
         codes = data[dimension][column].to_numpy()
         fresh = rng.permutation(len(codes)) + 10_000
-        names = {
-            old: (f"{column[0]}{new}" if text else int(new)) for old, new in zip(codes, fresh, strict=True)
-        }
+        names = {old: f"{column[0]}{new}" if text else new for old, new in zip(codes, fresh, strict=True)}
         back[column] = {new: old for old, new in names.items()}
         for table in data.values():
             if column in table:

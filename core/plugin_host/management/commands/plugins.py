@@ -38,13 +38,24 @@ class Command(BaseCommand):
         except Problem as problem:
             raise CommandError(problem.detail) from problem
         rows = [
-            {"id": s.manifest.id, "name": s.manifest.name, "version": s.manifest.version, "enabled": s.enabled}
+            {
+                "id": s.manifest.id,
+                "name": s.manifest.name,
+                "version": s.manifest.version,
+                "enabled": s.enabled,
+            }
             for s in plugin_states(hospital)
         ]
         if options["json"]:
-            self.stdout.write(json.dumps({"plugins": rows, "broken": broken_manifests()}, ensure_ascii=False, sort_keys=True))
+            self.stdout.write(
+                json.dumps(
+                    {"plugins": rows, "broken": broken_manifests()}, ensure_ascii=False, sort_keys=True
+                )
+            )
             return
         for row in rows:
-            self.stdout.write(f"{'启用' if row['enabled'] else '停用'}  {row['id']:<16} {row['name']} {row['version']}")
+            self.stdout.write(
+                f"{'启用' if row['enabled'] else '停用'}  {row['id']:<16} {row['name']} {row['version']}"
+            )
         for path, reason in broken_manifests().items():
             self.stdout.write(f"不可用  {path}：{reason}")

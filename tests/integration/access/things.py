@@ -1,0 +1,210 @@
+"""One thing of each sort in the first hospital, and a client for each role: what the walker asks with."""
+
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+from django.test import Client
+
+from core.files import domain as files
+from core.flow.domain.run import open_items, version_of
+from core.flow.models import FlowItem
+from core.jobs.domain import submit
+from core.kernel import clock
+from core.kernel.context import Actor, acting, actor_scope, hospital_scope
+from core.lake import domain as lake
+from core.lake.models import LakeQuarantine, MonthVersion
+from core.org.models import PartyOrg, Post, User
+from core.plugin_host.service import enable
+from core.resources import registry
+from core.testing.world import World
+from plugins.warning.models import Finding, NotEvaluated, RuleVersion, Warning, WarningRun
+
+SLUG = "binjiang"
+BY = Actor.system("test")
+
+#: Column of the reviewed file → (role, hospital, department) of the account that asks.
+ROLES: dict[str, tuple[str, str, str] | None] = {
+    "hospital_admin": ("hospital_admin", SLUG, ""),
+    "inspector": ("inspector", SLUG, ""),
+    "pharmacy": ("pharmacy", SLUG, ""),
+    "department_head": ("department_head", SLUG, "骨科"),
+    "doctor": ("doctor", SLUG, ""),
+    "staff": ("staff", SLUG, ""),
+    "foreign_inspector": ("inspector", "yunling", ""),
+    "anonymous": None,
+}
+
+LINES = (
+    "明细编号,处方号,日期,科室,医师,患者,就诊类型,药品耗材,类别,数量,单价,金额\n"
+    "1,RX1,2024-03-05,骨科,{doctor},P1,门诊,I1,药品,2,10.00,20.00\n"
+    "2,RX2,2024-03-06,骨科,{doctor},P2,门诊,I1,药品,两盒,10.00,20.00\n"
+)
+
+
+@dataclass
+class Things:
+    """Uids of what exists, by the operation's first words or by resource key."""
+
+    world: World
+    rows: dict[str, str] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)
+    clients: dict[str, Client] = field(default_factory=dict)
+
+    def path(self, operation: str) -> str:
+        """The operation's path with its places filled in."""
+        pattern = operation.split(" ", 1)[1].replace("<hospital>", SLUG).replace("<plugin>", "warning")
+        pattern = pattern.replace("<uuidstr:uid>", "<uid>").replace("<n>", "2")
+        if "<uid>" not in pattern:
+            return pattern
+        for words, uid in self.others.items():
+            if f"/{words}/<uid>" in pattern:
+                return pattern.replace("<uid>", uid)
+        key = pattern.split("/resources/")[1].split("/")[0]
+        return pattern.replace("<uid>", self.rows[key])
+
+    def ask(self, role: str, operation: str, *, csrf: bool = True) -> Any:
+        """Do an operation as a role and undo what it did. Unsafe ones are sent with a token unless told otherwise."""
+        client, method = self.clients[role], operation.split(" ", 1)[0]
+        headers = {"X-CSRFToken": client.cookies["csrftoken"].value} if csrf else {}
+        with transaction.atomic():
+            answer = client.generic(
+                method,
+                self.path(operation),
+                b"" if method == "GET" else b"{}",
+                content_type="application/json",
+                headers=headers,
+            )
+            answer.body = b"".join(answer.streaming_content) if answer.streaming else answer.content
+            transaction.set_rollback(True)
+        return answer
+
+
+def signed_in(user: User | None) -> Client:
+    """A client that holds the CSRF cookie, signed in as `user`; CSRF is enforced."""
+    client = Client(enforce_csrf_checks=True)
+    if user is not None:
+        with actor_scope(BY):
+            client.force_login(user)
+    client.get("/api/v1/session")
+    return client
+
+
+def make_things(world: World) -> Things:
+    """Enable the plugin, import three lines (one of them bad), make a run with one warning that waits for an answer."""
+    hospital, found = world.hospital(SLUG), Things(world)
+    inspector, pharmacist = world.principal("inspector"), world.principal("pharmacy")
+    enable("warning", hospital, by=BY)
+    with hospital_scope(hospital), acting(BY):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "处方.csv"
+            path.write_text(LINES.format(doctor=_doctor(world)), encoding="utf-8")
+            upload = lake.receive_path(
+                path, dataset="prescription_lines", hospital=hospital, by=pharmacist.actor
+            )
+        done = lake.run_import(lake.start_import(upload, by=pharmacist.actor, accept_partial=True), by=BY)
+        file = files.store_bytes(
+            b"abc",
+            name="说明.txt",
+            hospital=hospital,
+            by=pharmacist.actor,
+            owner_type="org.user",
+            owner_uid=pharmacist.user_uid,
+            data_class=3,
+        )
+        job = submit("warning.run", {}, by=inspector.actor, hospital=hospital)
+        warning = _warning(world)
+    found.others = {
+        "jobs": str(job.uid),
+        "files": str(file.uid),
+        "lake/uploads": str(upload.uid),
+        "lake/imports": str(done.uid),
+        "p/warning/warnings": str(warning.uid),
+    }
+    found.clients = {role: signed_in(world.user(*held) if held else None) for role, held in ROLES.items()}
+    rows = {
+        "org.department": world.department("骨科"),
+        "org.person": world.user("department_head", department="骨科").person,
+        "org.post": Post.unscoped.filter(hospital=hospital).first(),
+        "org.party_org": PartyOrg.unscoped.filter(hospital=hospital).first(),
+        "lake.import": done,
+        "lake.quarantine": LakeQuarantine.unscoped.get(hospital=hospital),
+        "warning.warning": warning,
+        "warning.run": warning.finding.run,
+        "warning.unevaluated": NotEvaluated.unscoped.get(hospital=hospital),
+    }
+    found.rows = {key: str(row.uid) for key, row in rows.items()}
+    found.rows["warning.rule"] = warning.finding.rule.digest
+    assert set(registry.everything()) >= set(found.rows)
+    return found
+
+
+def _doctor(world: World) -> str:
+    return world.sites[SLUG].doctors["骨科"][0]
+
+
+def _warning(world: World) -> Warning:
+    hospital, at = world.hospital(SLUG), clock.now()
+    rule = RuleVersion.objects.create(
+        code="C1_COST_PER_RX",
+        number=1,
+        digest="d" * 64,
+        title="次均药费偏高",
+        rule_class="C",
+        dimension="department",
+        text="rule: 示例",
+        stored_at=at,
+    )
+    pins = MonthVersion.unscoped.filter(hospital=hospital, dataset="prescription_lines")
+    run = WarningRun.unscoped.create(
+        hospital=hospital,
+        as_of=at,
+        started_at=at,
+        state="done",
+        requested_by="系统",
+        pins={"prescription_lines": [[pin.month, pin.version] for pin in pins]},
+    )
+    finding = Finding.unscoped.create(
+        hospital=hospital,
+        run=run,
+        rule=rule,
+        subject_kind="department",
+        subject_key="骨科",
+        subject={"department": "骨科"},
+        period="2024-03",
+        level="yellow",
+        value="20",
+        reason="骨科：次均药费偏离同行，需核实",
+        evidence={
+            "dataset": "prescription_lines",
+            "where": {"op": "and", "args": [{"op": "eq", "args": [{"field": "department"}, {"value": "骨科"}]}]},
+        },
+    )
+    NotEvaluated.unscoped.create(
+        hospital=hospital, run=run, rule_code="A3_AUD", rule_title="使用强度", code="no_data", reason="缺少住院日"
+    )
+    warning = Warning(
+        hospital=hospital,
+        rule_code=rule.code,
+        subject_kind="department",
+        subject_key="骨科",
+        subject_label="骨科",
+        title="骨科：次均药费偏高",
+        rule_class="C",
+        level="yellow",
+        level_rank=2,
+        first_period="2024-03",
+        period="2024-03",
+        finding=finding,
+        department=world.department("骨科"),
+        opened_at=at,
+        updated_at=at,
+    )
+    [warning.flow] = open_items(version_of("warning.case"), hospital, "warning.warning", [warning.uid])
+    FlowItem.unscoped.filter(pk=warning.flow.pk).update(
+        state="waiting", department=world.department("骨科"), due_on=clock.today()
+    )
+    warning.save()
+    return warning
