@@ -24,9 +24,8 @@ def step(verb: str) -> Callable[[Command, Warning], Done]:
         item = (
             FlowItem.unscoped.select_for_update().select_related("flow", "hospital").get(pk=warning.flow_id)
         )
-        files = attach(
-            command.files, owner_type="warning.warning", owner_uid=warning.uid, by=command.principal
-        )
+        uids = tuple(command.values.get("files") or command.files)  # from the form's field, or a robot's body
+        files = attach(uids, owner_type="warning.warning", owner_uid=warning.uid, by=command.principal)
         taken = move(item, verb, dict(command.values), files)
         _follow(warning, item, verb, taken.values)
         return Done(uid=str(warning.uid), message=MESSAGES[verb], event={"verb": verb, "state": item.state})
