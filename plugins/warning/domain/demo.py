@@ -21,28 +21,23 @@ def fill(world: Any, hospital: Hospital) -> None:
             progress=lambda done, total, note: None,
             stopped=lambda: False,
         )
-    if Warning.unscoped.filter(hospital=hospital).exclude(flow__state="open").exists():
-        return
     inspector = world.principal("inspector", hospital.slug)
     heads = world.heads(hospital.slug)
-    chosen = Warning.unscoped.filter(hospital=hospital, department_id__in=heads).select_related(
-        "department", "flow"
-    )
-    for place, warning in enumerate(chosen.order_by("-level_rank", "rule_class", "id")[:3]):
-        _do(
-            inspector,
-            "assign",
-            warning,
-            {"department": str(warning.department.uid), "note": "请说明原因，并附讨论记录。"},
-        )
-        if place == 2:
+    mine = Warning.unscoped.filter(hospital=hospital).select_related("department", "flow")
+    chosen = mine.filter(department_id__in=heads).order_by("-level_rank", "rule_class", "id")[:3]
+    for place, warning in enumerate(chosen):
+        if warning.flow.state == "open":
+            department = str(warning.department.uid)
+            _do(
+                inspector, "assign", warning, {"department": department, "note": "请说明原因，并附讨论记录。"}
+            )
+            warning.flow.refresh_from_db()
+        if place == 2 and warning.flow.state == "waiting":
             head = heads[warning.department_id]
             file = keep(STATEMENT.encode(), name="科内讨论记录.txt", by=head)
             _do(head, "answer", warning, {"note": STATEMENT, "files": [file]})
-    last = (
-        Warning.unscoped.filter(hospital=hospital, flow__state="open", rule_class="D").order_by("id").first()
-    )
-    if last:
+    last = mine.filter(flow__state="open", rule_class="D").order_by("id").first()
+    if last and not mine.filter(flow__state="closed").exists():
         _do(
             inspector,
             "close",
