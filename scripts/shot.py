@@ -20,7 +20,7 @@ from scripts.environment import ROOT
 from scripts.say import run, say
 from scripts.stack import Stack, free_port
 from scripts.up import chosen, prepare
-from tests.support.browser import DESK, PHONE, chromium, new_context, sign_in
+from tests.support.browser import DESK, PHONE, address, chromium, enter, new_context, settle
 from tests.support.live import Live
 
 SHOTS = ROOT / "shots"
@@ -40,7 +40,9 @@ def shot() -> int:
             for context_pages in _by_role(pages):
                 context = new_context(browser, viewport, base_url=live.url)
                 page = context.new_page()
-                slug = _enter(live, page, context_pages[0]["role"])
+                slug = _enter(
+                    live, page, context_pages[0]["role"], context_pages[0].get("hospital", "binjiang")
+                )
                 for one in context_pages:
                     try:
                         picture = _take(page, one, slug, viewport)
@@ -82,29 +84,24 @@ def _running() -> Iterator[Live]:
 
 
 def _by_role(pages: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    roles = dict.fromkeys(one["role"] for one in pages)
-    return [[one for one in pages if one["role"] == role] for role in roles]
+    found: dict[Any, list[dict[str, Any]]] = {}
+    for one in pages:
+        found.setdefault((one["role"], one.get("hospital")), []).append(one)
+    return list(found.values())
 
 
-def _enter(live: Live, page: Any, role: str | None) -> str:
+def _enter(live: Live, page: Any, role: str | None, hospital: str) -> str:
     """Sign in; the slug of the account's hospital."""
     if role is None:
         return ""
-    account = live.account(role)
-    sign_in(page, live.url, account["username"], account["password"])
-    answer = page.request.get("/api/v1/session").json()
-    return answer["hospitals"][0]["slug"]
+    account = live.account(role, hospital)
+    enter(page, live.url, account["username"], account["password"])
+    return account["hospital"]
 
 
 def _take(page: Any, one: dict[str, Any], slug: str, viewport: dict[str, int]) -> Image.Image:
-    path = one["path"].replace("{slug}", slug)
-    if "{first}" in path:
-        key = path.split("/r/")[1].split("/")[0]
-        rows = page.request.get(f"/api/v1/h/{slug}/resources/{key}/rows?limit=1").json()["rows"]
-        path = path.replace("{first}", rows[0]["uid"])
-    page.goto(path)
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(300)
+    page.goto(address(page, one["path"], slug))
+    settle(page)
     picture = Image.open(BytesIO(page.screenshot(full_page=True)))
     highest = picture.width * viewport["height"] * 2 // viewport["width"]
     return picture.crop((0, 0, picture.width, min(picture.height, highest)))

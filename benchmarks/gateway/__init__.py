@@ -1,0 +1,1 @@
+"""The list gateway over HTTP, on 100,000 rows."""

@@ -154,7 +154,7 @@ def _months(world: World, number: int, made: Made) -> Iterator[tuple[str, pd.Dat
     per_month = int(world.lines / world.hospitals / world.months / LINES_PER_RX)
     busy = rng.uniform(0.8, 1.2, len(doctors))
     busy /= busy.sum()
-    stories = _stories(world, number, rng, months, names, made) if world.plants else {}
+    stories = _stories(world, number, rng, months, names, made, favourites[0]) if world.plants else {}
     usual_cost: dict[str, float] = {}
     usual_days = rng.uniform(0.8, 1.2, len(names))
     figures, key, sheet = [], 0, 0
@@ -257,7 +257,9 @@ def _with_returns(rng, world: World, frame: pd.DataFrame, month: str) -> pd.Data
     return frame.sort_values("date", kind="stable")[COLUMNS].reset_index(drop=True)
 
 
-def _stories(world: World, number: int, rng, months: list[str], names: list[str], made: Made) -> dict:
+def _stories(
+    world: World, number: int, rng, months: list[str], names: list[str], made: Made, common: np.ndarray
+) -> dict:
     """Who does what in this hospital; the truth is noted here."""
     doctors, items = made.tables["doctors"], made.tables["items"]
     pick = rng.permutation(len(doctors))[:6].tolist()
@@ -287,7 +289,13 @@ def _stories(world: World, number: int, rng, months: list[str], names: list[str]
         "onset": onset,
         "rare": rare,
     }
-    stories |= {"share": pick[0], "cost": pick[1], "repeat": pick[2], "new": pick[3], "price": rare + 1}
+    stories |= {
+        "share": pick[0],
+        "cost": pick[1],
+        "repeat": pick[2],
+        "new": pick[3],
+        "price": next(int(i) for i in common if items["sex_limit"].isna()[i] and int(i) != rare),
+    }
     stories |= {
         "cons": names[int(rng.integers(len(names)))],
         "aud": names[int(rng.integers(len(names)))],

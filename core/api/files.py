@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.http import FileResponse, HttpRequest
-from ninja import Path, File, Router, UploadedFile
+from ninja import File, Path, Router, UploadedFile
 
 from core.files import domain as files
 from core.files.models import StoredFile

@@ -41,6 +41,7 @@ class SessionOut(Schema):
     csrf: str
     user: UserOut | None = None
     hospitals: list[HospitalOut] = []
+    admin_href: str | None = None
 
 
 @router.get("/session", response=SessionOut, auth=None, exclude_none=True)
@@ -62,4 +63,5 @@ def session(request: HttpRequest) -> SessionOut:
         csrf=token,
         user=UserOut(uid=str(user.uid), name=user.get_full_name(), username=user.username),
         hospitals=list(hospitals.values()),
+        admin_href="/admin/" if user.has_perm("wagtailadmin.access_admin") else None,
     )

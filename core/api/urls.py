@@ -18,6 +18,8 @@ urlpatterns = [
     path("admin/password_reset/", signin.admin_gate),
     re_path(r"^admin/password_reset/.*$", signin.admin_gate),
     path("_util/login/", signin.admin_gate),
+    path("admin/failwhale/", signin.admin_gate),  # Wagtail's pages that fail on purpose
+    path("admin/test404/", signin.admin_gate),
     path("admin/", include(wagtailadmin_urls)),
     re_path(r"^(?!api/|admin/|static/|_allauth/|_util/|health).*$", shell.page, name="site"),
 ]

@@ -70,10 +70,12 @@ class Fold(Func):
     output_field = TextField()
 
     def as_sqlite(self, compiler: Any, connection: Any, **extra: Any) -> Any:
-        """SQLite calls the Python function."""
+        """SQLite calls the Python function, slow per row, only for text with full-width signs; `lower` folds A–Z alone."""
         if connection.connection is not None:
             _register(connection)
-        return self.as_sql(compiler, connection, **extra)
+        sql, params = compiler.compile(self.source_expressions[0])
+        text = f"CASE WHEN {sql} GLOB '*[！-～　]*' THEN qinglian_fold({sql}) ELSE lower({sql}) END"
+        return text, [*params, *params, *params]
 
     def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
         """PostgreSQL has `translate`."""

@@ -1,7 +1,7 @@
 """JSON → typed expression. Every refusal is a `Problem` whose pointer names the place in the tree."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -235,7 +235,7 @@ def _month(text: str) -> str:
     return text
 
 
-_CAST = {"date": _date, "datetime": _instant, "month": _month, "uid": UUID}
+_CAST: dict[str, Callable[[str], Any]] = {"date": _date, "datetime": _instant, "month": _month, "uid": UUID}
 _EXAMPLE = {
     "date": "应如 2024-03-01",
     "datetime": "应如 2024-03-01T08:00:00+08:00，须带时区",

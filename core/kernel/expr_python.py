@@ -84,7 +84,7 @@ def _value(expr: Expr, row: Mapping[str, Any]) -> Any:
         return float(found[0]) / float(found[1]) if found[1] else None
     if expr.type == "double":
         found = [float(v) for v in found]
-        return {"add": _add, "sub": _sub, "mul": _mul, "abs": _abs}[op](*found)
+        return _DOUBLES[op](*found)
     return _CALLS[op](*found)
 
 
@@ -104,6 +104,7 @@ def _abs(a: float) -> float:
     return abs(a)
 
 
+_DOUBLES: dict[str, Any] = {"add": _add, "sub": _sub, "mul": _mul, "abs": _abs}
 _CALLS: dict[str, Any] = {
     "add": _EXACT.add,
     "sub": _EXACT.subtract,

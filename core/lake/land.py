@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +149,7 @@ def _code(
                 column.kind,
                 [v for (v,) in values],
                 by=by,
-                tick=lambda label=column.label, total=total: tick(0, total, f"登记{label}编号"),
+                tick=partial(tick, 0, total, f"登记{column.label}编号"),
             )
             con.register(f"codes_{column.key}_arrow", table)
             con.execute(f"CREATE TABLE codes_{column.key} AS SELECT * FROM codes_{column.key}_arrow")

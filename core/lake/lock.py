@@ -18,7 +18,7 @@ from django.db.models import Q
 
 from core.kernel.clock import now
 from core.kernel.context import Actor, acting, actor_scope
-from core.kernel.errors import Refused, Unavailable
+from core.kernel.errors import Problem, Refused, Unavailable
 from core.kernel.ids import random_uid
 from core.lake.models import LakeImport, LakeLock
 
@@ -120,5 +120,5 @@ def _started(pid: int) -> str:
         return ""
 
 
-def _lost():
+def _lost() -> Problem:
     return Refused("这次导入等待过久，已由另一次导入接替，请重新导入。")

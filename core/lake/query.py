@@ -40,7 +40,7 @@ def pins(
 def connect(role: str = "web") -> Any:
     """The Ibis backend of this thread: a cursor of the process's one DuckDB instance, opened after the fork."""
     key = (os.getpid(), role)
-    mine = getattr(_local, "backends", None)
+    mine: tuple[int, dict[str, Any]] | None = getattr(_local, "backends", None)
     if mine is None or mine[0] != key[0]:
         mine = _local.backends = (key[0], {})
     if role not in mine[1]:

@@ -1,11 +1,13 @@
 """The ledger and the quarantined rows as resources."""
 
+from typing import Any
+
 from core.lake import datasets
 from core.lake.models import LakeImport, LakeQuarantine
 from core.policy.types import TypePolicy, register_type
 from core.resources.model_source import ModelSource
 from core.resources.registry import register
-from core.resources.spec import Field, Filter, ResourceSpec
+from core.resources.spec import Field, Filter, ResourceSpec, Row
 
 
 def register_all() -> None:
@@ -14,15 +16,6 @@ def register_all() -> None:
     states = dict(LakeImport.State.choices)
     modes = dict(LakeImport.Mode.choices)
     register_type(TypePolicy(key="lake.import", label="导入记录", data_class=2, attrs={"state": "state"}))
-    register_type(
-        TypePolicy(
-            key="lake.lines",
-            label="明细",
-            data_class=3,
-            lines={"department": "department"},
-            department_by="code",
-        )
-    )
     register_type(TypePolicy(key="lake.lines_whole", label="整院明细", data_class=3))
     register_type(TypePolicy(key="lake.quarantine", label="隔离行", data_class=3, attrs={}))
     register_type(
@@ -117,7 +110,7 @@ def register_all() -> None:
     )
 
 
-def import_panels(row, principal):
+def import_panels(row: Row, principal: Any) -> list[dict[str, Any]]:
     """What became of an import: figures, months, findings."""
     from core.policy.decide import may
 

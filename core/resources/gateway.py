@@ -176,9 +176,9 @@ def aggregate(
     with _open(principal, key) as (found, rights):
         _viewable(rights)
         open_to, ceiling, it = listing.filterable(rights), rights.ceiling(), found.spec
-        for name in by:
-            if name not in open_to:
-                raise Invalid("不能按这个字段汇总。", [FieldError("/by", f"不能按“{name}”汇总")])
+        for group in by:
+            if group not in open_to:
+                raise Invalid("不能按这个字段汇总。", [FieldError("/by", f"不能按“{group}”汇总")])
         asked = []
         for kind, name in measures:
             field = it.by_key.get(name) if name else None

@@ -44,11 +44,11 @@ def table(
         "columns": list(columns),
     }
     for key, value in (
-        ("rows", rows),
+        ("rows", list(rows) if rows is not None else None),
         ("source", {"url": source} if source else None),
         ("count", count),
         ("tabs", tabs or None),
     ):
         if value is not None:
-            found[key] = list(value) if key == "rows" else value  # type: ignore[call-overload]
+            found[key] = value
     return found

@@ -2,11 +2,10 @@
 
 from csp.constants import NONE, SELF
 
-from core.settings.values import ROOT, database, secret_key, values
+from core.settings.values import ROOT, database, secret_key, usable_home, values
 
 VALUES = values()
-HOME = VALUES.home
-HOME.mkdir(parents=True, exist_ok=True, mode=0o700)
+HOME = usable_home(VALUES.home)
 
 SECRET_KEY = secret_key(VALUES.secret_key, HOME)
 DEBUG = False
@@ -99,7 +98,7 @@ AUTHENTICATION_BACKENDS = [
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "core.org.passwords.MinimumLength", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
@@ -110,7 +109,7 @@ ACCOUNT_ADAPTER = "core.api.signin.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_RATE_LIMITS = {"login_failed": None}  # axes is the one lock-out
+ACCOUNT_RATE_LIMITS = {"login_failed": None, "login": None}  # axes is the one lock-out; a hospital is one address
 ACCOUNT_PREVENT_ENUMERATION = True
 HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("browser",)

@@ -5,8 +5,8 @@ import tempfile
 
 os.environ.setdefault("QINGLIAN_HOME", tempfile.mkdtemp(prefix="qinglian-test-"))
 
-from core.settings.base import *  # noqa: E402, F403
-from core.settings.plugins import add_plugins  # noqa: E402
+from core.settings.base import *  # noqa: F403
+from core.settings.plugins import add_plugins
 
 INSTALLED_APPS = add_plugins(INSTALLED_APPS, PLUGIN_FOLDERS, HOME)  # noqa: F405
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,9 +1,10 @@
 """The operator's settings: environment variables, typed; a wrong one refuses to start and names itself."""
 
 import secrets
+import tempfile
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from pydantic import Field, ValidationError, field_validator
@@ -45,6 +46,14 @@ class Values(BaseSettings):
     def _known_database(cls, url: str) -> str:
         if url and urlsplit(url).scheme not in {"sqlite", "postgres", "postgresql"}:
             raise ValueError("应以 postgresql:// 或 sqlite:// 开头")
+        try:
+            port = urlsplit(url).port
+        except ValueError:
+            port = 0
+        if port == 0:
+            raise ValueError("端口应是 1 到 65535 的整数")
+        if url and not urlsplit(url).path.strip("/"):
+            raise ValueError("末尾应写明数据库名，例如 postgresql://user:password@host/qinglian")
         return url
 
     @field_validator("redis_url")
@@ -66,11 +75,35 @@ def values() -> Values:
         for found in error.errors():
             name = str(found["loc"][0]) if found["loc"] else ""
             label = fields[name].description if name in fields else ""
-            reason = found["msg"].removeprefix("Value error, ")
+            reason = _reason(found)
             parts.append(
                 f"环境变量 QINGLIAN_{name.upper()}（{label}）的值 {found['input']!r} 不能用：{reason}"
             )
         raise BadSetting("；".join(parts)) from None
+
+
+def _reason(found: Any) -> str:
+    """What a value should have been, in Chinese; `found` is one of Pydantic's error records."""
+    said, ctx = found["type"], found.get("ctx", {})
+    if said == "value_error":
+        return str(found["msg"]).removeprefix("Value error, ")
+    if said == "greater_than_equal":
+        return f"不能小于 {ctx['ge']}"
+    if said == "less_than_equal":
+        return f"不能大于 {ctx['le']}"
+    if said == "literal_error":
+        return f"应是 {str(ctx['expected']).replace(' or ', '、').replace(', ', '、')} 之一"
+    return {"int": "应是整数", "bool": "应是 true 或 false", "path": "应是一个路径"}.get(said.split("_")[0], "格式不对")
+
+
+def usable_home(home: Path) -> Path:
+    """The data folder, made if it is absent (mode 0700). Raises BadSetting when it cannot be written."""
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.TemporaryFile(dir=home):
+            return home
+    except OSError as error:
+        raise BadSetting(f"环境变量 QINGLIAN_HOME（数据目录）{str(home)!r} 不能写入：{error.strerror}") from None
 
 
 def database(url: str, home: Path) -> dict[str, object]:

@@ -181,7 +181,8 @@ def _repeats(
     if codes.empty or months <= plan.repeat_from:
         return heads, picks
     who = str(codes.iloc[plan.repeat_doctor])
-    new_heads, new_picks = [], []
+    new_heads: list[pd.DataFrame] = []
+    new_picks: list[pd.DataFrame] = []
     drugs = (
         picks[catalogue.drug[picks["item"]] & (catalogue.level[picks["item"]] == 0)]
         .drop_duplicates("rx")

@@ -161,7 +161,8 @@ def _department(
     items, common = formulary(catalogue, clinic.peers, name == "妇产科", dice)
     _, _, visits = PROFILE[clinic.peers]
     levels = staff.set_index("doctor").antibacterial_level
-    heads, picks = [], []
+    heads: list[pd.DataFrame] = []
+    picks: list[pd.DataFrame] = []
     for n, doctor in enumerate(clinic.doctors):
         newcomer = plan is not None and name == plan.newcomer_department and n == len(clinic.doctors) - 1
         rate = np.full(months, float(monthly))
@@ -192,7 +193,7 @@ def _department(
                 "quiet": not newcomer,
             }
         )
-        start = sum(len(h) for h in heads)
+        start = sum(len(one) for one in heads)
         heads.append(head)
         picks.append(pd.DataFrame({"rx": start + rows, "item": items[chosen], "qty": qty}))
     head, pick = pd.concat(heads, ignore_index=True), pd.concat(picks, ignore_index=True)

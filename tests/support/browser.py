@@ -1,6 +1,7 @@
 """Real Chromium for end-to-end tests: Debian's, driven by Playwright, in Chinese, with every console error kept."""
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -60,6 +61,35 @@ def sign_in(page: "Page", url: str, username: str, password: str) -> None:
     secret.fill(password)
     secret.press("Enter")
     page.wait_for_url(lambda where: "/sign-in" not in where, timeout=15_000)
+
+
+def enter(page: "Page", url: str, username: str, password: str) -> None:
+    """Sign in through the API, into the page's own cookie jar: quick, where signing in is not what is tested."""
+    request = page.context.request
+    csrf = request.get(f"{url}/api/v1/session").json()["csrf"]
+    answer = request.post(
+        f"{url}/_allauth/browser/v1/auth/login",
+        data={"username": username, "password": password},
+        headers={"X-CSRFToken": csrf, "Referer": f"{url}/"},
+    )
+    assert answer.ok, f"sign-in of {username}: {answer.status} {answer.text()[:300]}"
+
+
+def address(page: "Page", path: str, slug: str) -> str:
+    """A path of pages.yaml with `{slug}`, `{first}` and `{first:key}` filled in, asked with the page's own rights."""
+    path = path.replace("{slug}", slug)
+    for found in re.findall(r"\{first[^}]*\}", path):
+        key = found[1:-1].partition(":")[2] or path.split("/r/")[1].split("/")[0]
+        rows = page.context.request.get(f"/api/v1/h/{slug}/resources/{key}/rows?limit=1").json()["rows"]
+        path = path.replace(found, rows[0]["uid"])
+    return path
+
+
+def settle(page: "Page") -> None:
+    """Wait until the page has its heading and neither grey bars nor requests under way."""
+    page.wait_for_selector("h1")
+    page.wait_for_load_state("networkidle")
+    page.wait_for_function("!document.querySelector('.skel')")
 
 
 def axe(page: "Page", *, ignore: tuple[str, ...] = ()) -> list[str]:

@@ -153,7 +153,9 @@ def _bone(made: Mini, month: str, late: int) -> None:
                 made.add(rx, month, day, doctor, patient, PLAIN[4], 60)
     for j in range(40):
         qty = (2.5 if late >= 0 else 1) * (1 + (j + MONTHS.index(month)) % 3 / 10)
-        made.add(f"H{month}-{j}", month, j % 28 + 1, "骨0", f"H{j}", "H01", round(qty, 2), visit_type="I")
+        made.add(
+            f"H{month}-{j // 5}", month, j % 28 + 1, "骨7", f"H{j}", "H01", round(qty, 2), visit_type="I"
+        )
 
 
 def _heart(made: Mini, month: str, late: int) -> None:

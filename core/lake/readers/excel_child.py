@@ -9,6 +9,7 @@ import json
 import resource
 import sys
 from pathlib import Path
+from typing import Any
 
 MEMORY = 3 * 1024**3
 SECONDS = 600
@@ -37,7 +38,7 @@ def main(source: str, out: str) -> None:
     sys.stdout.write(json.dumps({"sheets": sheets}))
 
 
-def _write(sheet: object, target: Path) -> None:
+def _write(sheet: Any, target: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -57,7 +58,7 @@ def _write(sheet: object, target: Path) -> None:
             writer.write_batch(_batch(pa, rows, schema))
 
 
-def _batch(pa: object, rows: list[list[str]], schema: object) -> object:
+def _batch(pa: Any, rows: list[list[str]], schema: Any) -> Any:
     return pa.record_batch(
         [pa.array(column, pa.string()) for column in zip(*rows, strict=True)], schema=schema
     )
@@ -74,7 +75,7 @@ def _text(cell: object) -> str:
     return str(cell)
 
 
-def _merged(sheet: object) -> list[list[int]]:
+def _merged(sheet: Any) -> list[list[int]]:
     try:
         ranges = sheet.merged_cell_ranges or []
     except Exception:

@@ -3,6 +3,7 @@
 import zipfile
 from pathlib import Path
 
+from core.kernel.errors import Problem
 from core.lake.readers.shape import bad_file
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -78,7 +79,7 @@ def _check_zip(path: Path, name: str) -> None:
         raise
 
 
-def damaged(name: str, sheet: str | None = None):
+def damaged(name: str, sheet: str | None = None) -> Problem:
     """The problem for a file cut in the middle or damaged."""
     return bad_file(
         name, "文件不完整或已损坏，可能在传输中被截断。", "请重新导出，并核对文件大小后再上传。", sheet=sheet

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from core.kernel.disk import full_disk_is_a_problem
+from core.kernel.errors import Problem
 from core.lake.datasets import fold
 from core.lake.faults import point
 from core.lake.readers.shape import (
@@ -264,7 +265,7 @@ def _first_rows(text: str, delimiter: str, count: int, name: str) -> list[list[s
     return rows
 
 
-def _too_wide(name: str, count: int | None = None):
+def _too_wide(name: str, count: int | None = None) -> Problem:
     found = f"有 {count} 列，" if count else "特别长，"
     return bad_file(
         name,
@@ -274,7 +275,7 @@ def _too_wide(name: str, count: int | None = None):
     )
 
 
-def _mixed(name: str, row: int):
+def _mixed(name: str, row: int) -> Problem:
     return bad_file(
         name,
         "这一行的文字编码与其他行不同，文件里混用了多种编码。",

@@ -37,7 +37,7 @@ def compile_rule(
         if measured is None:
             measured = part
             continue
-        keys = [c for c in (*(frame.grain if frame.grain is not None else rule.grain), "period")]
+        keys = [*(frame.grain if frame.grain is not None else rule.grain), "period"]
         measured = measured.left_join(part, keys)
         measured = measured.drop([c for c in measured.columns if c.endswith("_right")])
     assert measured is not None

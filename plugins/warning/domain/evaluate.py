@@ -168,14 +168,12 @@ def _few(rule: Rule, m: Measured) -> dict[int, str]:
             out |= {int(i): "few_peers" for i in np.flatnonzero(m.table["peer_n"].to_numpy(float) < 5)}
         elif isinstance(statistic, CusumStatistic):
             out |= {int(i): "history" for i in np.flatnonzero(np.isnan(m.table["cusum"].to_numpy(float)))}
-        elif isinstance(statistic, GrowthStatistic) and "growth_year" in {
-            f for b in rule.bands for f in x.fields(b.when)
-        }:
-            if all("growth_year" in x.fields(b.when) for b in rule.bands):
-                out |= {
-                    int(i): "history"
-                    for i in np.flatnonzero(np.isnan(m.table["growth_year"].to_numpy(float)))
-                }
+        elif isinstance(statistic, GrowthStatistic) and all(
+            "growth_year" in x.fields(b.when) for b in rule.bands
+        ):
+            out |= {
+                int(i): "history" for i in np.flatnonzero(np.isnan(m.table["growth_year"].to_numpy(float)))
+            }
     return out
 
 
@@ -308,7 +306,7 @@ def _history(
             narrowed[LINES] = tables[LINES].filter(tables[LINES][name].isin(keep))
             break
     first = add_months(month_start(max(months)), 1 - SERIES_LEAST).strftime("%Y-%m")
-    return _measure(rule, narrowed, [min(first, min(months)), max(months)], given, values)
+    return _measure(rule, narrowed, [min(first, *months), max(months)], given, values)
 
 
 def _series(

@@ -182,8 +182,8 @@ _IBIS: dict[str, Callable[..., Any]] = _BINARY | {
     "is_null": lambda a: a.isnull(),
     "abs": lambda a: a.abs(),
     "hour": lambda a: a.hour(),
-    "if": lambda test, yes, no: ibis.ifelse(test, yes, no),
-    "coalesce": lambda *a: ibis.coalesce(*a),
+    "if": ibis.ifelse,
+    "coalesce": ibis.coalesce,
 }
 
 
@@ -218,7 +218,7 @@ def _is_text(column: pd.Series) -> bool:
 
 _NUMPY: dict[str, Callable[..., Any]] = _BINARY | {
     "between": lambda a, low, high: (a >= low) & (a <= high),
-    "is_null": lambda a: pd.isna(a),
+    "is_null": pd.isna,
     "abs": np.abs,
     "if": np.where,
     "coalesce": _fold(lambda a, b: np.where(pd.isna(a), b, a)),

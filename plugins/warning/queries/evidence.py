@@ -125,8 +125,13 @@ def _spec(dataset: str, zone: str) -> ResourceSpec:
         plugin="warning",
         data_class=3,
         fields=tuple(fields),
-        type_key="lake.lines" if "department" in landed else "lake.lines_whole",
+        type_key=lines_type(dataset),
     )
+
+
+def lines_type(dataset: str) -> str:
+    """The policy type of a data set's lines: those without a department are only for readers of the whole hospital."""
+    return "lake.lines" if "department" in lake.schema(dataset) else "lake.lines_whole"
 
 
 def _name(hospital: Hospital, finding: Finding, rows: list[dict[str, Any]]) -> None:

@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from core.plugin_api import Principal, clock, lake, may, read_event, viewers
+from core.plugin_api import Principal, clock, may, read_event, viewers
 from core.plugin_api.flow import steps_panel
 from core.plugin_api.resources import Row
 from plugins.warning.domain.catalogue import installed
@@ -42,7 +42,9 @@ def panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
         found.append(chart)
     found += [*_lines(warning, principal), *_peers(finding), _rule(finding), _periods(warning)]
     found.append(steps_panel(warning.flow, today))
-    found += [_why(finding, warning), _seen(warning)]
+    found.append(_why(finding, warning))
+    if may(principal, "view", "audit.event"):
+        found.append(_seen(warning))
     return found
 
 
@@ -169,6 +171,8 @@ def _next(month: str) -> str:
 
 def _lines(warning: Warning, principal: Principal) -> list[dict[str, Any]]:
     """The tab of the lines, for those who may read any."""
+    from plugins.warning.queries.evidence import lines_type  # loads the engine
+
     assert principal.hospital is not None
     if not may(principal, "view", lines_type(warning.finding.evidence["dataset"])):
         return []

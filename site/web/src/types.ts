@@ -14,6 +14,7 @@ export interface Session {
   signed_in: boolean; csrf?: string;
   user?: { uid: string; name: string; username: string };
   hospitals?: HospitalRef[];
+  admin_href?: string; // the content administration, for whom it is open
 }
 
 export interface MenuEntry { key: string; label: string; href: string; icon?: string; group?: string }

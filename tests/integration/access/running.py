@@ -54,7 +54,7 @@ def plain_routes() -> list[str]:
         {
             f"/{route.pattern}"
             for route in routes()
-            if not route.methods and not (route.pattern.startswith("admin/") and route.name != "admin_gate")
+            if not route.methods and not _below_admin(route)
         }
     )
 
@@ -65,7 +65,7 @@ def admin_views() -> list[str]:
         {
             f"/{route.pattern}"
             for route in routes()
-            if route.pattern.startswith("admin/") and route.name != "admin_gate"
+            if _below_admin(route)
         }
     )
 
@@ -148,6 +148,10 @@ def _methods(view: Any) -> tuple[str, ...]:
     if not isinstance(view, PathView):
         return ()
     return tuple(sorted({method for operation in view.operations for method in operation.methods}))
+
+
+def _below_admin(route: Route) -> bool:
+    return route.pattern.startswith("admin/") and route.name != "admin_gate"
 
 
 def _is_verb(action: argparse.Action) -> bool:

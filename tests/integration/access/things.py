@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
+from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
 from core.files import domain as files
 from core.flow.domain.run import open_items, version_of
@@ -34,6 +36,7 @@ ROLES: dict[str, tuple[str, str, str] | None] = {
     "doctor": ("doctor", SLUG, ""),
     "staff": ("staff", SLUG, ""),
     "foreign_inspector": ("inspector", "yunling", ""),
+    "platform_admin": ("platform_admin", "", ""),
     "anonymous": None,
 }
 
@@ -53,9 +56,9 @@ class Things:
     others: dict[str, str] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
 
-    def path(self, operation: str) -> str:
+    def path(self, operation: str, slug: str = SLUG) -> str:
         """The operation's path with its places filled in."""
-        pattern = operation.split(" ", 1)[1].replace("<hospital>", SLUG).replace("<plugin>", "warning")
+        pattern = operation.split(" ", 1)[1].replace("<hospital>", slug).replace("<plugin>", "warning")
         pattern = pattern.replace("<uuidstr:uid>", "<uid>").replace("<n>", "2")
         if "<uid>" not in pattern:
             return pattern
@@ -65,18 +68,16 @@ class Things:
         key = pattern.split("/resources/")[1].split("/")[0]
         return pattern.replace("<uid>", self.rows[key])
 
-    def ask(self, role: str, operation: str, *, csrf: bool = True) -> Any:
+    def ask(self, role: str, operation: str, *, csrf: bool = True, slug: str = SLUG) -> Any:
         """Do an operation as a role and undo what it did. Unsafe ones are sent with a token unless told otherwise."""
         client, method = self.clients[role], operation.split(" ", 1)[0]
         headers = {"X-CSRFToken": client.cookies["csrftoken"].value} if csrf else {}
+        body, kind = (b"", "") if method == "GET" else (b"{}", "application/json")
+        if operation.endswith(("/files", "/uploads")):
+            sent = {"file": SimpleUploadedFile("行.csv", LINES.encode()), "dataset": "prescription_lines"}
+            body, kind = encode_multipart(BOUNDARY, sent), MULTIPART_CONTENT
         with transaction.atomic():
-            answer = client.generic(
-                method,
-                self.path(operation),
-                b"" if method == "GET" else b"{}",
-                content_type="application/json",
-                headers=headers,
-            )
+            answer = client.generic(method, self.path(operation, slug), body, content_type=kind, headers=headers)
             answer.body = b"".join(answer.streaming_content) if answer.streaming else answer.content
             transaction.set_rollback(True)
         return answer

@@ -15,7 +15,7 @@ from plugins.warning.domain.evaluate import evaluate
 from plugins.warning.domain.results import RunOutput
 from tests.unit.warning.helper import RULES, tables
 
-WORLD = World(departments=6, doctors=8, months=14, lines=85_000, seed=11)
+WORLD = World(departments=4, doctors=8, months=14, lines=85_000, seed=11)
 
 
 @functools.cache
@@ -119,8 +119,8 @@ def test_renamed_codes(text):
     rng = np.random.default_rng(5)
     data, back = frames(), {}
     for column, dimension in (("doctor", "doctors"), ("patient", "patients"), ("item", "items")):
-        codes = data[dimension][column].to_numpy()
-        fresh = rng.permutation(len(codes)) + 10_000
+        codes = data[dimension][column].tolist()
+        fresh = (rng.permutation(len(codes)) + 10_000).tolist()
         names = {old: f"{column[0]}{new}" if text else new for old, new in zip(codes, fresh, strict=True)}
         back[column] = {new: old for old, new in names.items()}
         for table in data.values():
