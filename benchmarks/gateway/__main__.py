@@ -41,7 +41,9 @@ def main() -> int:
             if done.returncode:
                 sys.exit(done.stdout + done.stderr)
         command = [sys.executable, "-m", "benchmarks.gateway.fill", str(asked.rows)]
-        filled = subprocess.run(command, cwd=ROOT, env=stack.env, stdout=subprocess.PIPE, text=True, check=True)
+        filled = subprocess.run(
+            command, cwd=ROOT, env=stack.env, stdout=subprocess.PIPE, text=True, check=True
+        )
         accounts = json.loads(filled.stdout.splitlines()[-1])
         print(f"{asked.rows:,} 行，每页 50 行，每种 {asked.rounds} 次")
         try:

@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+#: Below this the page shows the peers' values but no spread.
+FEWEST_PEERS = 5
+
 
 class Recompute:
     """One hospital's tables as pandas; `value(finding)` and `peers(finding)` answer from the lines. Doubles, rounded to nine digits."""
@@ -282,7 +285,10 @@ def differences(findings: list[Any], recompute: Recompute) -> list[str]:
         if shown != others[: len(shown)] or f.peers.n != len(others):
             wrong.append(f"{place}: peers differ")
         for name, number in spread(others).items() if len(others) >= 5 else ():  # fewer have no spread
-            if float(getattr(f.peers, name)) != round9(number):
+            said = getattr(f.peers, name)
+            if said is None and len(others) < FEWEST_PEERS:
+                continue  # too few to speak of a spread
+            if said is None or float(said) != round9(number):
                 wrong.append(f"{place}: {name} {getattr(f.peers, name)} ≠ {number}")
     return wrong
 

@@ -2,6 +2,7 @@
 
 import logging
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -61,7 +62,14 @@ def _invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
-    return problem_response(Problem("invalid", "请求无法处理，请检查后再试。", error.status_code), request)
+    code = {401: "sign_in_required", 403: "forbidden", 404: "not_found"}.get(error.status_code, "invalid")
+    said = "页面已过期，请刷新后再试。" if code == "forbidden" else "请求无法处理，请检查后再试。"
+    return problem_response(Problem(code, said, error.status_code), request)
+
+
+@api.exception_handler(RequestDataTooBig)
+def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
+    return problem_response(Problem("too_large", "提交的内容过大，请缩短后再试；大文件请用上传。", 413), request)
 
 
 @api.exception_handler(Exception)

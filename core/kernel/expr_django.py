@@ -54,6 +54,7 @@ _NAMES = {"eq": "exact", "lt": "lt", "le": "lte", "gt": "gt", "ge": "gte"}
 _OPPOSITE = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt"}
 _MIRROR = {"eq": "eq", "lt": "gt", "le": "ge", "gt": "lt", "ge": "le"}
 _TEXT = {"contains": Contains, "starts_with": StartsWith, "ends_with": EndsWith}
+_FOLDED = frozenset(FOLD_TO)
 _BIG = 2**63 - 1
 _SMALL = 2**15 - 1
 
@@ -81,6 +82,15 @@ class Fold(Func):
         """PostgreSQL has `translate`."""
         sql, params = compiler.compile(self.source_expressions[0])
         return f"translate({sql}, %s, %s)", [*params, FOLD_FROM, FOLD_TO]
+
+
+class _Like(Func):
+    """Text against a pattern of `LIKE` whose letters have no case."""
+
+    template = "%(expressions)s"
+    arg_joiner = " LIKE "
+    arity = 2
+    output_field = BooleanField()
 
 
 class _DaysBetween(Func):
@@ -151,7 +161,7 @@ class _Compiler:
         if op == "is_null":
             return self._null(args[0], not negated)
         if op in TEXT_TESTS:
-            hit = Q(_TEXT[op](Fold(self.value(args[0])), fold(args[1].value)))  # type: ignore[union-attr]
+            hit = _text_test(op, self.value(args[0]), fold(args[1].value))  # type: ignore[union-attr]
         elif op == "in":
             hit = self._in(*args)
         else:
@@ -323,6 +333,22 @@ class _Compiler:
             return SqlValue(_whole(expr.value, scale), BigIntegerField())
         sql, own = self.number(expr)
         return sql if own == scale else sql * SqlValue(10 ** (scale - own), BigIntegerField())
+
+
+def _text_test(op: str, text: Any, sought: str) -> Q:
+    """Whether folded `text` contains, starts or ends with `sought` (folded already).
+
+    Folding in the database costs; it keeps the length and only makes signs of FOLD_TO. So text is searched as it is for
+    what has none of those, and for the rest it is folded only where everything else of `sought` is in place.
+    """
+    if _FOLDED.isdisjoint(sought):
+        return Q(_TEXT[op](text, sought))
+    hit = Q(_TEXT[op](Fold(text), sought))
+    if _FOLDED.issuperset(sought):
+        return hit
+    shape = "".join("_" if sign in _FOLDED else sign for sign in sought)
+    before, after = "" if op == "starts_with" else "%", "" if op == "ends_with" else "%"
+    return Q(_Like(text, SqlValue(f"{before}{shape}{after}", TextField()))) & hit
 
 
 _KINDS: dict[str, Any] = {

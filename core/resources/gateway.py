@@ -104,6 +104,15 @@ def visible(principal: Any, key: str, uid: str) -> bool:
     return True
 
 
+def shown_class(principal: Any, key: str, uid: str) -> int:
+    """The highest data class the person is shown of the thing, 0 when it may not be seen: files on it follow."""
+    try:
+        with _open(principal, key) as (found, rights):
+            return rights.shown_class(_get(found, principal, uid))
+    except Problem:
+        return 0
+
+
 def command(
     principal: Any,
     key: str,

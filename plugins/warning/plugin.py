@@ -1,5 +1,6 @@
 """What the plugin registers at start: policy types, resources, the run job."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from core.plugin_api import TypePolicy, register_type
@@ -19,8 +20,8 @@ from core.plugin_api.resources import (
 )
 from plugins.warning.domain import cases
 from plugins.warning.http import router
-from plugins.warning.models import LEVELS, NotEvaluated, RuleVersion, Warning, WarningRun
-from plugins.warning.queries.panels import FAIR, panels, subtitle
+from plugins.warning.models import LEVELS, IndicatorValue, NotEvaluated, RuleVersion, Warning, WarningRun
+from plugins.warning.queries.panels import FAIR, number, panels, subtitle
 
 CLASSES = {
     "A": "A 水平与结构",
@@ -47,6 +48,7 @@ register_type(
 register_type(TypePolicy("warning.rule", "预警规则", 2))
 register_type(TypePolicy("warning.run", "运行记录", 2))
 register_type(TypePolicy("warning.unevaluated", "未评估", 2))
+register_type(TypePolicy("warning.indicator", "处方指标", 2))
 
 
 @job("warning.run", label="计算预警", plugin="warning")
@@ -88,6 +90,11 @@ def _actions() -> tuple[Action, ...]:
         )
         for transition in declared.transitions
     )
+
+
+def _shown(name: str) -> Callable[[Mapping[str, Any]], str]:
+    """A decimal text of a row with thousands separators and two places."""
+    return lambda values: number(values[name], 2)
 
 
 def _title(row: Row) -> str:
@@ -271,6 +278,46 @@ register(
         empty={"title": "没有未评估的规则", "hint": "全部规则都给出了答案。"},
     ),
     ModelSource(NotEvaluated, label="rule_title"),
+)
+
+register(
+    ResourceSpec(
+        key="warning.indicator",
+        label="处方指标",
+        plugin="warning",
+        data_class=2,
+        question="各机构的处方指标是多少，在同行中处于什么位置？",
+        icon="标",
+        fields=(
+            Field("title", "指标", filterable=True, role="primary"),
+            Field("practice_name", "机构", filterable=True, sortable=True, role="secondary"),
+            Field("month", "月份", "month", filterable=True, sortable=True),
+            Field(
+                "shown",
+                "值",
+                "text",
+                compute=_shown("value"),
+                needs=("value",),
+                align="right",
+                role="secondary",
+            ),
+            Field("unit", "单位"),
+            Field(
+                "place", "百分位", "text", compute=_shown("percentile"), needs=("percentile",), align="right"
+            ),
+            Field("top", "分子", "text", compute=_shown("numerator"), needs=("numerator",), align="right"),
+            Field(
+                "base", "分母", "text", compute=_shown("denominator"), needs=("denominator",), align="right"
+            ),
+            Field("code", "编码", "code", filterable=True, column=False),
+        ),
+        orders=(("-month", "月份"), ("practice_name", "机构")),
+        default_order="-month",
+        search=("title", "practice_name"),
+        filters=(Filter("month", "月份"),),
+        empty={"title": "还没有处方指标", "hint": "导入“汇总处方”和“登记人数”后，到“运行记录”里计算。"},
+    ),
+    ModelSource(IndicatorValue, label="title"),
 )
 
 register_router("warning", router)

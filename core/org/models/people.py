@@ -67,7 +67,8 @@ class Post(HospitalModel):
         verbose_name = verbose_name_plural = "任职"
         ordering = ["-starts_on", "id"]
         indexes = [
-            models.Index(fields=["person", "hospital"], name="org_post_person"),
+            # with the date, or SQLite reads a whole hospital in date order for the posts of one person
+            models.Index(fields=["person", "hospital", "starts_on"], name="org_post_person"),
             models.Index(fields=["hospital", "source_code"], name="org_post_source"),
             models.Index(fields=["hospital", "starts_on"], name="org_post_starts"),
             models.Index(fields=["hospital", "ends_on"], name="org_post_ends"),

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from core.plugin_api import Actor, Hospital, Problem, Refused, acting, clock, hospital_scope, record
-from core.plugin_api import lake
+from core.plugin_api import Actor, Hospital, Problem, Refused, acting, clock, hospital_scope, lake, record
 from plugins.warning.domain.catalogue import installed, sync_versions
 from plugins.warning.domain.evaluate import evaluate
-from plugins.warning.domain.results import RunOutput
+from plugins.warning.domain.indicators import DATASET, DATASETS, indicator_rows
+from plugins.warning.domain.results import NotEvaluated, RunOutput
+from plugins.warning.domain.rules import Rule
 from plugins.warning.domain.store import store
 from plugins.warning.domain.subjects import Labels
 from plugins.warning.models import WarningRun
@@ -44,7 +45,7 @@ def run(
     with hospital_scope(hospital):
         pins = {
             name: lake.pins(hospital, name, as_of=as_of)
-            for name in sorted(set().union(*(rule.datasets for rule in rules)))
+            for name in sorted(set(DATASETS).union(*(rule.datasets for rule in rules)))
         }
         months = asked.months or _months(pins)
         if not months:
@@ -71,15 +72,17 @@ def run(
                 con,
                 tables,
                 months,
-                progress=lambda done, total, note: progress(done, total, note),
+                progress=progress,
                 should_stop=stopped,
             )
             if output.stopped:
                 raise Refused("已按您的要求停止，本次结果没有保存。")
             labels = Labels.of(hospital, output, tables)
+            only_in_force(output, rules)
+            indicators = indicator_rows(row, tables, months) if pins[DATASET] and asked.rules is None else []
             progress(len(rules), len(rules), "保存结果")
             with acting(by):
-                store(row, output, versions, labels, rules)
+                store(row, output, versions, labels, rules, indicators)
                 record(
                     "warning.run",
                     "warning.run",
@@ -93,6 +96,30 @@ def run(
                 row.save()
             raise
     return row
+
+
+def only_in_force(output: RunOutput, rules: list[Rule]) -> None:
+    """Take out what a rule says of months in which it was not in force, and say so once per rule."""
+    known = {rule.code: rule for rule in rules}
+
+    def in_force(code: str, period: str | None) -> bool:
+        rule = known[code]
+        if period is None:
+            return True
+        ends = rule.effective_to.isoformat()[:7] if rule.effective_to else "9999-12"
+        return rule.effective_from.isoformat()[:7] <= period <= ends
+
+    said = [*output.findings, *output.not_evaluated]
+    left_out = {one.rule for one in said if not in_force(one.rule, one.period)}
+    output.findings = [one for one in output.findings if in_force(one.rule, one.period)]
+    output.not_evaluated = [one for one in output.not_evaluated if in_force(one.rule, one.period)]
+    for code in sorted(left_out):
+        rule = known[code]
+        until = f"，至 {rule.effective_to} 止" if rule.effective_to else ""
+        reason = f"规则自 {rule.effective_from} 起施行{until}，其余月份不评估。"
+        output.not_evaluated.append(
+            NotEvaluated(code, rule.version, rule.subject_kind, None, None, "not_in_force", reason)
+        )
 
 
 def parse_as_of(text: str) -> datetime:

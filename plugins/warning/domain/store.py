@@ -10,19 +10,27 @@ from plugins.warning.domain.results import Finding as Found
 from plugins.warning.domain.results import RunOutput
 from plugins.warning.domain.rules import Rule
 from plugins.warning.domain.subjects import Labels
-from plugins.warning.models import Finding, NotEvaluated, RuleVersion, Warning, WarningRun
+from plugins.warning.models import Finding, IndicatorValue, NotEvaluated, RuleVersion, Warning, WarningRun
 
 LEVEL_RANK = {"blue": 1, "yellow": 2, "orange": 3, "red": 4}
 BATCH = 200
 
 
 def store(
-    row: WarningRun, output: RunOutput, versions: dict[str, RuleVersion], labels: Labels, rules: list[Rule]
+    row: WarningRun,
+    output: RunOutput,
+    versions: dict[str, RuleVersion],
+    labels: Labels,
+    rules: list[Rule],
+    indicators: list[IndicatorValue | NotEvaluated],
 ) -> None:
     """Write all of a run and close it. Sets the run's counts."""
     found = _findings(row, output, versions, labels)
     gaps = _gaps(row, output, labels, {rule.code: rule for rule in rules})
+    gaps += [one for one in indicators if isinstance(one, NotEvaluated)]
     NotEvaluated.unscoped.bulk_create(gaps, batch_size=BATCH)
+    values = [one for one in indicators if isinstance(one, IndicatorValue)]
+    IndicatorValue.unscoped.bulk_create(values, batch_size=BATCH)
     row.opened = _warn(row, found, labels, {rule.code: rule for rule in rules}) if row.live else 0
     row.found, row.unevaluated = len(found), len(gaps)
     row.subject_months = sum(len(frame) for frame in output.measured.values())

@@ -139,3 +139,32 @@ class NotEvaluated(HospitalModel):
     class Meta(HospitalModel.Meta):
         verbose_name = verbose_name_plural = "未评估"
         ordering = ["id"]
+
+
+class IndicatorValue(HospitalModel):
+    """An indicator of one practice and month in one run; numbers as decimal text of nine significant digits."""
+
+    run = models.ForeignKey(
+        WarningRun, on_delete=models.PROTECT, related_name="indicators", verbose_name="运行"
+    )
+    code = models.CharField("指标编码", max_length=60)
+    number = models.PositiveIntegerField("版次")
+    title = models.CharField("指标", max_length=120)
+    unit = models.CharField("单位", max_length=40)
+    practice = models.CharField("机构代码", max_length=40)
+    practice_name = models.CharField("机构", max_length=120)
+    month = models.CharField("月份", max_length=7)
+    numerator = models.CharField("分子", max_length=40, blank=True)
+    denominator = models.CharField("分母", max_length=40, blank=True)
+    value = models.CharField("值", max_length=40, blank=True)
+    percentile = models.CharField("百分位", max_length=40, blank=True)
+
+    class Meta(HospitalModel.Meta):
+        verbose_name = verbose_name_plural = "处方指标"
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "code", "practice", "month"], name="warning_indicator_once"
+            )
+        ]
+        indexes = [models.Index(fields=["hospital", "month"], name="warning_indicator_month")]

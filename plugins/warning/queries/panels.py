@@ -41,7 +41,7 @@ def panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
     if chart:
         found.append(chart)
     found += [*_lines(warning, principal), *_peers(finding), _rule(finding), _periods(warning)]
-    found.append(steps_panel(warning.flow, today))
+    found += [steps_panel(warning.flow, today), *_subject(row)]
     found.append(_why(finding, warning))
     if may(principal, "view", "audit.event"):
         found.append(_seen(warning))
@@ -288,6 +288,20 @@ def _seen(warning: Warning) -> dict[str, Any]:
         ],
         "empty": "还没有人打开过。",
     }
+
+
+def _subject(row: Row) -> list[dict[str, Any]]:
+    """Department and person, as far as this reader may see them."""
+    items = [
+        {"key": key, "label": label, "type": kind, "value": row.values[key], "masked": key in row.masked}
+        for key, label, kind in (("department", "科室", "text"), ("person", "人员", "person"))
+        if row.values[key] or key in row.masked
+    ]
+    return (
+        [{"kind": "fields", "id": "subject", "place": "side", "title": "对象", "items": items}]
+        if items
+        else []
+    )
 
 
 def _sample(finding: Finding) -> str:

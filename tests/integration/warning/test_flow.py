@@ -11,9 +11,17 @@ from core.files.models import StoredFile
 from core.kernel import clock
 from core.kernel.context import Actor, actor_scope
 from core.org.domain.calendar import add_working_days
+from tests.support.lines import LAST
 
 HEART = "心内科"
 INSPECTOR, HEAD = "inspector", "department_head"
+
+
+@pytest.fixture
+def small(house):
+    """Only the last month's lines."""
+    house.bring_all(house.set([LAST]), ())
+    return house
 
 
 @pytest.fixture
@@ -73,7 +81,8 @@ def test_from_asking_to_closing(small, warning):
     event = Event.objects.get(kind="flow.answer", subject_uid=str(warning.uid))
     assert (event.data["from"], event.data["to"], event.data["files"]) == ("waiting", "answered", [file])
     assert event.label == small.world.principal(HEAD, department=HEART).label
-    assert verified() == {"ok": True, "size": verified()["size"]} and verified()["size"] > len(kinds)
+    found = verified()
+    assert found["ok"] and found["size"] > len(kinds)
 
 
 def test_an_answer_needs_words_and_a_file(small, warning):
@@ -90,13 +99,8 @@ def test_an_answer_needs_words_and_a_file(small, warning):
     foreign = small.upload(INSPECTOR, "别人的.pdf", b"%PDF", "")
     said = small.do(HEAD, "answer", warning, {"note": "说明", "files": [foreign]}, HEART, files=[foreign])
     assert (said.status_code, said.json()["errors"][0]["pointer"]) == (422, "/files")
-    for values, wrong in (
-        ({"department": "", "note": "x"}, "/values/department"),
-        ({"department": department(small, "yunling")}, "/values/department"),
-        ({"department": department(small), "wrong": 1}, "/values/wrong"),
-    ):
-        said = small.do(INSPECTOR, "assign", small.only("D1_RX_GT5"), values)
-        assert said.status_code in (409, 422), said.content
+    again = small.do(INSPECTOR, "assign", warning, {"department": department(small)})
+    assert again.status_code == 409, "already waiting"
     assert small.fresh(warning).flow.state == "waiting"
     assert StoredFile.objects.get(uid=foreign).owner_type == "org.user", "nothing was attached"
 
@@ -137,7 +141,6 @@ def test_a_stale_page_gets_both_values(small, warning):
         "ethics_office", "assign", warning, {"department": department(small, name="骨科")}, version=old
     )
     assert second.status_code == 409, second.content
-    small.world.department("骨科")
     file = small.upload(HEAD, "a.pdf", b"%PDF", HEART)
     done = small.do(HEAD, "answer", warning, {"note": "说明", "files": [file]}, HEART, files=[file])
     assert done.status_code == 200
@@ -183,5 +186,4 @@ def verified():
     with actor_scope(Actor.system("test")):
         call_command("audit", "seal", "--json", stdout=io.StringIO())
         call_command("audit", "verify", "--json", stdout=out)
-    found = json.loads(out.getvalue())
-    return {"ok": found["ok"], "size": found["size"]}
+    return json.loads(out.getvalue())

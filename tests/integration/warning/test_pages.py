@@ -64,7 +64,7 @@ def test_list_filters_and_order(filled):
     assert [r["values"]["rule_code"] for r in waiting.json()["rows"]] == ["D1_RX_GT5"]
 
 
-@pytest.mark.parametrize(("page", "limit"), [("list", 8), ("detail", 14), ("lines", 12), ("home", 14)])
+@pytest.mark.parametrize(("page", "limit"), [("list", 8), ("detail", 14), ("lines", 16), ("home", 14)])
 def test_queries_do_not_grow(filled, page, limit):
     warning = ask(filled, "D1_RX_GT5", HEART)
     path = {
