@@ -37,7 +37,9 @@ def text() -> str:
         "| code | title | 常见状态码 | 客户端怎么办 |",
         "| --- | --- | --- | --- |",
     ]
-    rows = [f"| `{code}` | {title} | {MEANS[code][0]} | {MEANS[code][1]} |" for code, title in CATALOGUE.items()]
+    rows = [
+        f"| `{code}` | {title} | {MEANS[code][0]} | {MEANS[code][1]} |" for code, title in CATALOGUE.items()
+    ]
     return "\n".join([*head, *rows]) + "\n"
 
 

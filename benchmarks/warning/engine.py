@@ -17,6 +17,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from benchmarks import row
 from benchmarks.warning.generate import World, month_names, write
 from benchmarks.warning.handwritten import SETUP, SQL
 from plugins.warning.domain.compile import compile_rule, span
@@ -102,7 +103,15 @@ def measure(root: Path, repeats: int, only: str) -> int:
             f"{rule.code:22}{median['hand']:11.3f}{median['engine']:13.3f}{ratios[rule.code]:7.2f}{median['compile']:10.3f}  {len(left):,} {'equal' if equal else 'DIFFER'}",
             flush=True,
         )
+        row(
+            f"{rule.code}：引擎 ÷ 手写",
+            f"{ratios[rule.code]:.3f}",
+            f"≤ {EACH}",
+            ratios[rule.code] <= EACH and equal,
+        )
     worst, middle = max(ratios.values()), statistics.median(ratios.values())
+    row("各规则的中位数", f"{middle:.3f}", f"≤ {MEDIAN}", middle <= MEDIAN)
+    row("结果与手写 SQL 不同的规则", str(len(wrong)), "0", not wrong)
     print(
         f"\nworst ratio {worst:.2f} (goal ≤ {EACH}), median {middle:.2f} (goal ≤ {MEDIAN}); answers {'equal' if not wrong else 'differ: ' + ', '.join(wrong)}"
     )

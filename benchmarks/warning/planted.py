@@ -16,6 +16,7 @@ from pathlib import Path
 import ibis
 import pandas as pd
 
+from benchmarks import row as figure
 from benchmarks.warning.recompute import Recompute, differences
 from plugins.warning.domain.evaluate import evaluate
 from plugins.warning.domain.rules import load_rules
@@ -62,6 +63,7 @@ def main() -> int:
     failed = compare(truth, found, held, {r.code: r.kind for r in rules}, subject_months)
     if not options.no_recompute:
         print(f"\npandas recomputed {checked} findings, {len(wrong)} differ")
+        figure(f"pandas 另算 {checked} 条预警：不同", str(len(wrong)), "0", not wrong)
     for line in wrong[:20]:
         print("  ", line)
     return 1 if failed or wrong else 0
@@ -132,6 +134,7 @@ def compare(truth, found, held, kinds, subject_months) -> bool:
         late = code not in EXACT and any(d > LATEST for d in delays)
         bad = hit < len(rows) or (code in EXACT and extra > 0) or late
         failed |= bad
+        figure(f"{code}：找到的埋设、另外的", f"{hit} / {len(rows)}、{extra}", "", not bad)
         print(
             f"{code:18}{len(rows):9}{hit:7}{extra:7}  {delays if code not in EXACT else ''}{'  ← fails' if bad else ''}"
         )
@@ -153,6 +156,7 @@ def compare(truth, found, held, kinds, subject_months) -> bool:
             and matches(row.code, str(row.entity), h, n.subject)
         }
         failed |= bool(broken)
+        figure(f"{row.code} {row.entity}：应当不报", f"{len(broken)} 条", "0", not broken)
         print(
             f"hold back {row.code} {row.entity}: {'holds' if not broken else f'{len(broken)} warnings  ← fails'} {'；'.join(sorted(said))}"
         )
@@ -165,6 +169,7 @@ def compare(truth, found, held, kinds, subject_months) -> bool:
     print(
         f"\nfalse warnings of statistical rules: {sum(false.values())} in {total:,} subject-months = {rate:.2f} per 1,000 (goal ≤ {FALSE_GOAL:g})"
     )
+    figure("统计规则的误报，每千对象月", f"{rate:.2f}", f"≤ {FALSE_GOAL:g}", rate <= FALSE_GOAL)
     for code in sorted(c for c, k in kinds.items() if k == "statistical"):
         print(f"  {code:18}{false[code]:4} in {subject_months[code]:7,}")
     others = sorted({c for c, k in kinds.items() if k == "exact" and c not in CODES.values()})

@@ -69,7 +69,9 @@ def _http(request: HttpRequest, error: HttpError) -> HttpResponse:
 
 @api.exception_handler(RequestDataTooBig)
 def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
-    return problem_response(Problem("too_large", "提交的内容过大，请缩短后再试；大文件请用上传。", 413), request)
+    return problem_response(
+        Problem("too_large", "提交的内容过大，请缩短后再试；大文件请用上传。", 413), request
+    )
 
 
 @api.exception_handler(Exception)

@@ -41,19 +41,19 @@ BEGIN
     INSERT INTO audit_change ("table", pk, op, at, actor, changes)
     SELECT TG_TABLE_NAME, CASE WHEN single THEN j ->> keys[1] ELSE array_to_string(ARRAY(SELECT j ->> k FROM unnest(keys) k), ',') END, 'I', moment, who,
       {MASK}(j, secret)::text
-    FROM (SELECT to_jsonb(n) AS j FROM new_rows n) w;
+    FROM (SELECT to_jsonb(this_row) AS j FROM new_rows this_row) w;
   ELSIF TG_OP = 'DELETE' THEN
     INSERT INTO audit_change ("table", pk, op, at, actor, changes)
     SELECT TG_TABLE_NAME, CASE WHEN single THEN j ->> keys[1] ELSE array_to_string(ARRAY(SELECT j ->> k FROM unnest(keys) k), ',') END, 'D', moment, who,
       {MASK}(j, secret)::text
-    FROM (SELECT to_jsonb(o) AS j FROM old_rows o) w;
+    FROM (SELECT to_jsonb(this_row) AS j FROM old_rows this_row) w;
   ELSIF TG_OP = 'UPDATE' THEN
     INSERT INTO audit_change ("table", pk, op, at, actor, changes)
     SELECT TG_TABLE_NAME, coalesce(n.key, o.key), 'U', moment, who, d.said::text
     FROM (SELECT j, CASE WHEN single THEN j ->> keys[1] ELSE array_to_string(ARRAY(SELECT j ->> k FROM unnest(keys) k), ',') END AS key
-          FROM (SELECT to_jsonb(r) AS j FROM new_rows r) a) n
+          FROM (SELECT to_jsonb(this_row) AS j FROM new_rows this_row) a) n
     FULL JOIN (SELECT j, CASE WHEN single THEN j ->> keys[1] ELSE array_to_string(ARRAY(SELECT j ->> k FROM unnest(keys) k), ',') END AS key
-          FROM (SELECT to_jsonb(r) AS j FROM old_rows r) b) o ON n.key = o.key
+          FROM (SELECT to_jsonb(this_row) AS j FROM old_rows this_row) b) o ON n.key = o.key
     CROSS JOIN LATERAL (
       SELECT jsonb_object_agg(k, CASE WHEN k = ANY(secret) THEN to_jsonb('{MARK}'::text)
         ELSE jsonb_build_array(o.j -> k, n.j -> k) END) AS said

@@ -30,7 +30,7 @@ class Actor:
     @classmethod
     def system(cls, part: str) -> "Actor":
         """A part of the platform acting by itself, such as `migrate` or `relay`."""
-        return cls("system", part, f"系统（{part}）")
+        return cls("system", part, "系统")
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.id}"

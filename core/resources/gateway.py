@@ -95,15 +95,6 @@ def get(principal: Any, key: str, uid: str) -> Row:
         return rights.masked(_get(found, principal, uid))
 
 
-def visible(principal: Any, key: str, uid: str) -> bool:
-    """Whether the person may see the thing: what hangs on it, such as a file, is seen alike."""
-    try:
-        get(principal, key, uid)
-    except Problem:
-        return False
-    return True
-
-
 def shown_class(principal: Any, key: str, uid: str) -> int:
     """The highest data class the person is shown of the thing, 0 when it may not be seen: files on it follow."""
     try:

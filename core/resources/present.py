@@ -133,9 +133,11 @@ def form(found: Form, principal: Any, filled: Row | None = None) -> dict[str, An
 
 
 def fields_panel(it: ResourceSpec, found: Row) -> dict[str, Any]:
-    """The panel a resource has when it declares none: every field."""
+    """The panel a resource has when it declares none: every field that means something to a reader."""
     items = []
     for field in it.fields:
+        if field.type == "uid":
+            continue
         item: dict[str, Any] = {
             "key": field.key,
             "label": field.label,

@@ -110,7 +110,10 @@ ACCOUNT_ADAPTER = "core.api.signin.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "none"
-ACCOUNT_RATE_LIMITS = {"login_failed": None, "login": None}  # axes is the one lock-out; a hospital is one address
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": None,
+    "login": None,
+}  # axes is the one lock-out; a hospital is one address
 ACCOUNT_PREVENT_ENUMERATION = True
 HEADLESS_ONLY = True
 HEADLESS_CLIENTS = ("browser",)

@@ -4,8 +4,9 @@ Nothing is imported here: a manifest is TOML, the lock is JSON written by `manag
 """
 
 import json
-import tomllib
 from pathlib import Path
+
+from core.plugin_host.manifest import BadManifest, read_manifest
 
 
 def add_plugins(apps: list[str], folders: list[Path], home: Path) -> list[str]:
@@ -16,11 +17,10 @@ def add_plugins(apps: list[str], folders: list[Path], home: Path) -> list[str]:
     for folder in folders:
         for manifest in sorted(folder.glob("*/plugin.toml")):
             try:
-                plugin = tomllib.loads(manifest.read_text(encoding="utf-8"))
-                code, package = plugin["id"], plugin["package"]
-            except (tomllib.TOMLDecodeError, KeyError, OSError):
-                continue
-            if locked.get(code, {}).get("verdict", "ok") == "ok":
-                found.append(package)
+                plugin = read_manifest(manifest)
+            except (BadManifest, OSError):
+                continue  # `plugins list` names it and what is wrong
+            if locked.get(plugin.id, {}).get("verdict", "ok") == "ok":
+                found.append(plugin.package)
     place = apps.index("wagtail.users")
     return [*apps[:place], *found, *apps[place:]]

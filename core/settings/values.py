@@ -93,7 +93,9 @@ def _reason(found: Any) -> str:
         return f"不能大于 {ctx['le']}"
     if said == "literal_error":
         return f"应是 {str(ctx['expected']).replace(' or ', '、').replace(', ', '、')} 之一"
-    return {"int": "应是整数", "bool": "应是 true 或 false", "path": "应是一个路径"}.get(said.split("_")[0], "格式不对")
+    return {"int": "应是整数", "bool": "应是 true 或 false", "path": "应是一个路径"}.get(
+        said.split("_")[0], "格式不对"
+    )
 
 
 def usable_home(home: Path) -> Path:
@@ -103,7 +105,9 @@ def usable_home(home: Path) -> Path:
         with tempfile.TemporaryFile(dir=home):
             return home
     except OSError as error:
-        raise BadSetting(f"环境变量 QINGLIAN_HOME（数据目录）{str(home)!r} 不能写入：{error.strerror}") from None
+        raise BadSetting(
+            f"环境变量 QINGLIAN_HOME（数据目录）{str(home)!r} 不能写入：{error.strerror}"
+        ) from None
 
 
 def database(url: str, home: Path) -> dict[str, object]:

@@ -259,6 +259,7 @@ def _figure(figure: Aggregate, table: ibis.Table, values: Mapping[str, Any]) -> 
         where = (table.qty > 0) if where is None else where & (table.qty > 0)
     if figure.op == "count":
         return table.count(where=where)
+    assert of is not None  # a figure other than count names what it is of: checked when the rule is read
     if figure.op == "count_distinct":
         return of.nunique(where=where)
     if figure.op in ("hhi", "top_share"):

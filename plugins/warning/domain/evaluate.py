@@ -370,9 +370,13 @@ def _silences(rule: Rule, m: Measured, silent: dict[tuple[str, str, str], list[i
 def _months_present(tables: Mapping[str, ibis.Table]) -> dict[str, set[str]]:
     present = {}
     for name, table in tables.items():
-        if "period" in table.columns and name != "rep_visits":
+        if "period" in table.columns:
             days = table.select("period").distinct().execute()["period"]
-            present[name] = set(pd.to_datetime(days.dropna()).dt.strftime("%Y-%m"))
+            found = set(pd.to_datetime(days.dropna()).dt.strftime("%Y-%m"))
+            if (
+                name != "rep_visits" or not found
+            ):  # a month without visits is an answer, a register never filled is not
+                present[name] = found
     return present
 
 

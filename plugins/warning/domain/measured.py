@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -108,7 +108,7 @@ class Measured:
     # ---- statistics
 
     def _add(self, statistic: Any) -> None:
-        add = {
+        add: dict[type, Callable[[Any], dict[str, Any]]] = {
             PeerStatistic: self._peers,
             GrowthStatistic: self._growth,
             CusumStatistic: self._cusum,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import string
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -300,7 +301,7 @@ def load_rules(folder: str | Path) -> list[Rule]:
 TEMPLATE_FIELDS = {"subject", "value", "threshold", "n", "numerator", "denominator", "unit", "period"}
 
 
-def _problems(rule: Rule):
+def _problems(rule: Rule) -> Iterator[tuple[str, str]]:
     if rule.class_ != rule.code[0]:
         yield "class", f"编码以 {rule.code[0]} 开头，类别却是 {rule.class_}"
     if rule.author == rule.checker:
@@ -323,9 +324,9 @@ def _problems(rule: Rule):
             yield "evidence", "pairs 只用于带 repeat 的规则"
     if next(iter(rule.frames.values())).grain not in (None, rule.grain):
         yield f"frames.{next(iter(rule.frames))}.grain", "第一个 frame 决定对象，须用规则的 grain"
-    for path, name in (("numerator", rule.numerator), ("denominator", rule.denominator), ("n", rule.n)):
-        if name and name not in known:
-            yield path, f"没有名为 {name} 的指标"
+    for path, wanted in (("numerator", rule.numerator), ("denominator", rule.denominator), ("n", rule.n)):
+        if wanted and wanted not in known:
+            yield path, f"没有名为 {wanted} 的指标"
     yield from _unknown("value", rule.value, known)
     known |= {"value"}
     for i, s in enumerate(rule.statistics):
@@ -359,13 +360,13 @@ def _problems(rule: Rule):
         yield "parameters", f"用到了未声明的参数 {'、'.join(sorted(missing))}"
 
 
-def _unknown(path: str, expression: Expr | None, known: set[str]):
+def _unknown(path: str, expression: Expr | None, known: set[str]) -> Iterator[tuple[str, str]]:
     unknown = x.fields(expression) - known
     if unknown:
         yield path, f"没有名为 {'、'.join(sorted(unknown))} 的列或指标"
 
 
-def _template(path: str, template: str, known: set[str]):
+def _template(path: str, template: str, known: set[str]) -> Iterator[tuple[str, str]]:
     try:
         names = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
     except ValueError:

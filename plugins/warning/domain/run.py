@@ -23,12 +23,13 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Asked:
-    """What to run: `as_of` None is now; `months` and `rules` None are all."""
+    """What to run: `as_of` None is now; `months` and `rules` None are all; `job` is the key of the job that asks."""
 
     as_of: datetime | None = None
     months: list[str] | None = None
     rules: list[str] | None = None
     live: bool = True
+    job: str = ""
 
 
 def run(
@@ -52,6 +53,7 @@ def run(
             raise Refused("还没有可以计算的数据。请先导入处方明细等数据，再运行规则。")
         started = clock.now()
         with acting(by):
+            _abandon(hospital, asked.job)
             versions = sync_versions()
             row = WarningRun.unscoped.create(
                 hospital=hospital,
@@ -59,6 +61,7 @@ def run(
                 live=asked.live,
                 pins={name: [[pin.month, pin.version] for pin in found] for name, found in pins.items()},
                 months=months,
+                parameters={"job": asked.job} if asked.job else {},
                 started_at=started,
                 requested_by=by.label,
                 rules=len(rules),
@@ -98,6 +101,16 @@ def run(
     return row
 
 
+def _abandon(hospital: Hospital, job: str) -> None:
+    """An earlier try of this job that was killed is over: it would read "计算中" for ever."""
+    killed = (
+        WarningRun.unscoped.filter(hospital=hospital, state="running", parameters__job=job) if job else ()
+    )
+    for row in killed:
+        row.state, row.finished_at = "failed", clock.now()
+        row.save(update_fields=["state", "finished_at"])
+
+
 def only_in_force(output: RunOutput, rules: list[Rule]) -> None:
     """Take out what a rule says of months in which it was not in force, and say so once per rule."""
     known = {rule.code: rule for rule in rules}
@@ -109,7 +122,7 @@ def only_in_force(output: RunOutput, rules: list[Rule]) -> None:
         ends = rule.effective_to.isoformat()[:7] if rule.effective_to else "9999-12"
         return rule.effective_from.isoformat()[:7] <= period <= ends
 
-    said = [*output.findings, *output.not_evaluated]
+    said: list[Any] = [*output.findings, *output.not_evaluated]
     left_out = {one.rule for one in said if not in_force(one.rule, one.period)}
     output.findings = [one for one in output.findings if in_force(one.rule, one.period)]
     output.not_evaluated = [one for one in output.not_evaluated if in_force(one.rule, one.period)]

@@ -14,6 +14,7 @@ def start_run(ctx: JobContext) -> dict[str, Any]:
         months=ctx.params.get("months"),
         rules=ctx.params.get("rules"),
         live=bool(ctx.params.get("live", True)),
+        job=ctx.key,
     )
 
     def stopped() -> bool:

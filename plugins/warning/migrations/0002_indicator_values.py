@@ -7,45 +7,74 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('org', '0002_post_order_indexes'),
-        ('warning', '0001_initial'),
+        ("org", "0002_post_order_indexes"),
+        ("warning", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='IndicatorValue',
+            name="IndicatorValue",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('uid', models.UUIDField(default=core.kernel.ids.new_uid, editable=False, unique=True, verbose_name='编号')),
-                ('version', models.PositiveIntegerField(default=1, editable=False, verbose_name='版本')),
-                ('code', models.CharField(max_length=60, verbose_name='指标编码')),
-                ('number', models.PositiveIntegerField(verbose_name='版次')),
-                ('title', models.CharField(max_length=120, verbose_name='指标')),
-                ('unit', models.CharField(max_length=40, verbose_name='单位')),
-                ('practice', models.CharField(max_length=40, verbose_name='机构代码')),
-                ('practice_name', models.CharField(max_length=120, verbose_name='机构')),
-                ('month', models.CharField(max_length=7, verbose_name='月份')),
-                ('numerator', models.CharField(blank=True, max_length=40, verbose_name='分子')),
-                ('denominator', models.CharField(blank=True, max_length=40, verbose_name='分母')),
-                ('value', models.CharField(blank=True, max_length=40, verbose_name='值')),
-                ('percentile', models.CharField(blank=True, max_length=40, verbose_name='百分位')),
-                ('hospital', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='org.hospital', verbose_name='医院')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='indicators', to='warning.warningrun', verbose_name='运行')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "uid",
+                    models.UUIDField(
+                        default=core.kernel.ids.new_uid, editable=False, unique=True, verbose_name="编号"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1, editable=False, verbose_name="版本")),
+                ("code", models.CharField(max_length=60, verbose_name="指标编码")),
+                ("number", models.PositiveIntegerField(verbose_name="版次")),
+                ("title", models.CharField(max_length=120, verbose_name="指标")),
+                ("unit", models.CharField(max_length=40, verbose_name="单位")),
+                ("practice", models.CharField(max_length=40, verbose_name="机构代码")),
+                ("practice_name", models.CharField(max_length=120, verbose_name="机构")),
+                ("month", models.CharField(max_length=7, verbose_name="月份")),
+                ("numerator", models.CharField(blank=True, max_length=40, verbose_name="分子")),
+                ("denominator", models.CharField(blank=True, max_length=40, verbose_name="分母")),
+                ("value", models.CharField(blank=True, max_length=40, verbose_name="值")),
+                ("percentile", models.CharField(blank=True, max_length=40, verbose_name="百分位")),
+                (
+                    "hospital",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="org.hospital",
+                        verbose_name="医院",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="indicators",
+                        to="warning.warningrun",
+                        verbose_name="运行",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '处方指标',
-                'verbose_name_plural': '处方指标',
-                'ordering': ['id'],
-                'abstract': False,
-                'base_manager_name': 'unscoped',
-                'default_manager_name': 'unscoped',
-                'indexes': [models.Index(fields=['hospital', 'month'], name='warning_indicator_month')],
-                'constraints': [models.UniqueConstraint(fields=('run', 'code', 'practice', 'month'), name='warning_indicator_once')],
+                "verbose_name": "处方指标",
+                "verbose_name_plural": "处方指标",
+                "ordering": ["id"],
+                "abstract": False,
+                "base_manager_name": "unscoped",
+                "default_manager_name": "unscoped",
+                "indexes": [models.Index(fields=["hospital", "month"], name="warning_indicator_month")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("run", "code", "practice", "month"), name="warning_indicator_once"
+                    )
+                ],
             },
             managers=[
-                ('unscoped', django.db.models.manager.Manager()),
+                ("unscoped", django.db.models.manager.Manager()),
             ],
         ),
     ]

@@ -33,7 +33,7 @@ def panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
     today = clock.today(warning.hospital.zone)
     if row.values["person"] is None:  # the gateway records a look only where it shows a person
         read_event(principal, "warning.warning", row.uid, "详情")
-    found = [
+    found: list[dict[str, Any]] = [
         {"kind": "say", "id": "say", "place": "main", "text": _sentence(finding)},
         {"kind": "facts", "id": "facts", "place": "main", "items": _facts(finding)},
     ]

@@ -25,7 +25,7 @@ export function layout(panel: ChartPanel, width: number) {
     const subject = s.role ? s.role === "subject" : k === 0;
     const dots: Dot[] = [];
     s.nums.forEach((v, i) => { if (v !== null) dots.push({ i, x: xs[i], y: y(v), text: figure(s.values[i] as string | number) }); });
-    return { label: s.label, subject, cls: subject ? "c1" : `c${Math.min(4, k + 1)}`, raw: s.values, dots, path: pathOf(s.nums, xs, y), marks: subject ? marksOf(dots, s.nums, limits.map((l) => l.n)) : [] };
+    return { label: s.label, subject, cls: subject ? "c1" : `c${Math.min(4, k + 1)}`, raw: s.values, dots, path: pathOf(s.nums, xs, y), marks: subject ? marksOf(dots, s.nums, limits.map((l) => l.n)) : alone(dots, s.nums) };
   });
   // With two or three lines the name stands at the line's end instead of in a legend.
   const ends = lines.length > 1 && lines.length < 4 ? lines.filter((l) => l.dots.length).map((l) => {
@@ -98,7 +98,14 @@ function marksOf(dots: Dot[], values: Num[], limits: number[]): Dot[] {
   if (!limits.length) return [last];
   const over = (values[last.i] as number) >= limits[0];
   const marks = dots.filter((d) => ((values[d.i] as number) >= limits[0]) === over);
-  return marks.length <= dots.length / 2 ? marks : [last];
+  const lonely = alone(dots, values);
+  return (marks.length <= dots.length / 2 ? marks : [last]).concat(lonely.filter((d) => d !== last && (marks.length > dots.length / 2 || marks.indexOf(d) < 0)));
+}
+
+/** Points between two gaps: no line reaches them, so without a mark they would not be seen. */
+function alone(dots: Dot[], values: Num[]): Dot[] {
+  const has = (i: number) => values[i] !== null && values[i] !== undefined;
+  return dots.filter((d) => !has(d.i - 1) && !has(d.i + 1));
 }
 
 function xLabels(names: string[], xs: number[], room: number, bars: boolean) {

@@ -51,23 +51,13 @@ def operations() -> list[str]:
 def plain_routes() -> list[str]:
     """Patterns that are neither API operations nor below Wagtail's admin."""
     return sorted(
-        {
-            f"/{route.pattern}"
-            for route in routes()
-            if not route.methods and not _below_admin(route)
-        }
+        {f"/{route.pattern}" for route in routes() if not route.methods and not _below_admin(route)}
     )
 
 
 def admin_views() -> list[str]:
     """Patterns below /admin/; a later pattern of the same text is shadowed by the gate before it."""
-    return sorted(
-        {
-            f"/{route.pattern}"
-            for route in routes()
-            if _below_admin(route)
-        }
-    )
+    return sorted({f"/{route.pattern}" for route in routes() if _below_admin(route)})
 
 
 def job_kinds() -> list[str]:

@@ -59,7 +59,9 @@ def session(client: Client) -> dict[str, Any]:
     return client.get("/api/v1/session").json()
 
 
-def test_the_right_password_opens_a_session_with_the_hospital_and_roles(client: Client, name: str, password: str) -> None:
+def test_the_right_password_opens_a_session_with_the_hospital_and_roles(
+    client: Client, name: str, password: str
+) -> None:
     assert session(client)["signed_in"] is False and "user" not in session(client)
     assert login(client, name, password).status_code == 200
     found = session(client)
@@ -90,7 +92,9 @@ def test_a_wrong_password_and_an_unknown_name_are_told_alike(client: Client, nam
     assert session(client)["signed_in"] is False
 
 
-def test_five_failures_lock_and_no_spelling_of_the_name_is_a_way_round(client: Client, name: str, password: str) -> None:
+def test_five_failures_lock_and_no_spelling_of_the_name_is_a_way_round(
+    client: Client, name: str, password: str
+) -> None:
     for _ in range(4):
         assert login(client, name, "不是这个密码").status_code == 400
     locked = login(client, name, "不是这个密码")
@@ -150,7 +154,9 @@ def test_a_bad_change_of_password_is_refused_in_chinese(
     client: Client, name: str, password: str, current: str, new: str
 ) -> None:
     login(client, name, password)
-    answer = send(client, CHANGE, {"current_password": current or password, "new_password": new.format(name=name)})
+    answer = send(
+        client, CHANGE, {"current_password": current or password, "new_password": new.format(name=name)}
+    )
     assert answer.status_code == 400
     assert [e["message"] for e in answer.json()["errors"] if not CHINESE.search(e["message"])] == []
     assert User.objects.get(username=name).check_password(password)
@@ -180,7 +186,9 @@ def test_signing_in_is_written_with_its_actor_and_no_hash_is_in_the_record(
     assert not [row for row in seen.values() if hashed in str(row)]
 
 
-@pytest.mark.parametrize("path", ["auth/signup", "auth/password/request", "auth/provider/signup", "account/email"])
+@pytest.mark.parametrize(
+    "path", ["auth/signup", "auth/password/request", "auth/provider/signup", "account/email"]
+)
 def test_nobody_signs_up_or_asks_for_a_new_password(client: Client, path: str) -> None:
     answer = send(client, f"/_allauth/browser/v1/{path}", {"username": "xinren", "password": NEW})
     assert answer.status_code == 404

@@ -23,35 +23,58 @@ def problem(answer: Any, status: int, code: str) -> dict[str, Any]:
     assert answer["Content-Type"] == "application/problem+json"
     body = json.loads(answer.content)
     assert {"type", "code", "title", "detail", "status", "errors", "request_id"} <= set(body)
-    assert body["code"] == code and body["status"] == status and body["type"] == f"urn:qinglian:problem:{code}"
+    assert (
+        body["code"] == code and body["status"] == status and body["type"] == f"urn:qinglian:problem:{code}"
+    )
     assert body["request_id"] == answer["X-Request-ID"]
     assert any("\u4e00" <= c <= "\u9fff" for c in body["detail"]) and not body["detail"].isascii()
     return body
 
 
-def send(things: Things, path: str, body: bytes, kind: str = "application/json", method: str = "POST", role: str = "inspector") -> Any:
+def send(
+    things: Things,
+    path: str,
+    body: bytes,
+    kind: str = "application/json",
+    method: str = "POST",
+    role: str = "inspector",
+) -> Any:
     client = things.clients[role]
     headers = {"X-CSRFToken": client.cookies["csrftoken"].value}
     return client.generic(method, path, body, content_type=kind, headers=headers)
 
 
-@pytest.mark.parametrize("path", ["/api/", "/api/v1/", "/api/v1/nothing", "/api/v2/session", f"{BASE}/nothing", f"{BASE}/home/"])
+@pytest.mark.parametrize(
+    "path", ["/api/", "/api/v1/", "/api/v1/nothing", "/api/v2/session", f"{BASE}/nothing", f"{BASE}/home/"]
+)
 def test_an_unknown_path_is_a_problem_not_a_page(things: Things, path: str) -> None:
     for role in ("inspector", "anonymous"):
         problem(things.clients[role].get(path), 404, "not_found")
         problem(send(things, path, b"{}", role=role), 404, "not_found")
 
 
-@pytest.mark.parametrize("uid", ["0", "not-a-uid", "00000000-0000-0000-0000-000000000000", "%00", "é", "a" * 500])
+@pytest.mark.parametrize(
+    "uid", ["0", "not-a-uid", "00000000-0000-0000-0000-000000000000", "%00", "é", "a" * 500]
+)
 def test_a_uid_that_is_none_is_not_found(things: Things, uid: str) -> None:
-    for path in (f"/jobs/{uid}", f"/files/{uid}/content", f"/resources/warning.warning/rows/{uid}", f"/resources/{uid}"):
+    for path in (
+        f"/jobs/{uid}",
+        f"/files/{uid}/content",
+        f"/resources/warning.warning/rows/{uid}",
+        f"/resources/{uid}",
+    ):
         answer = things.clients["inspector"].get(BASE + path)
         assert answer.status_code in (404, 422), path
         assert answer["Content-Type"] == "application/problem+json"
 
 
-@pytest.mark.parametrize(("method", "path"), [("DELETE", f"{BASE}/home"), ("PUT", f"{BASE}/resources/org.person"), ("GET", f"{BASE}/files")])
-def test_a_wrong_method_is_a_problem_that_names_the_right_ones(things: Things, method: str, path: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("DELETE", f"{BASE}/home"), ("PUT", f"{BASE}/resources/org.person"), ("GET", f"{BASE}/files")],
+)
+def test_a_wrong_method_is_a_problem_that_names_the_right_ones(
+    things: Things, method: str, path: str
+) -> None:
     answer = send(things, path, b"", method=method)
     problem(answer, 405, "invalid")
     assert answer["Allow"]
@@ -59,8 +82,30 @@ def test_a_wrong_method_is_a_problem_that_names_the_right_ones(things: Things, m
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"", b"[]", b"null", b'"text"', b"\xff\xfe", b'{"values": []}', b'{"values": {}, "expected_version": -1}', b'{"uid": 5}', b"[" * 100_000],
-    ids=["cut", "empty", "list", "null", "text", "not-utf8", "values-list", "version-negative", "uid-number", "deep"],
+    [
+        b"{",
+        b"",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"\xff\xfe",
+        b'{"values": []}',
+        b'{"values": {}, "expected_version": -1}',
+        b'{"uid": 5}',
+        b"[" * 100_000,
+    ],
+    ids=[
+        "cut",
+        "empty",
+        "list",
+        "null",
+        "text",
+        "not-utf8",
+        "values-list",
+        "version-negative",
+        "uid-number",
+        "deep",
+    ],
 )
 def test_a_body_that_does_not_fit_is_told_where(things: Things, body: bytes) -> None:
     answer = send(things, f"{BASE}/resources/warning.warning/commands/assign", body)
@@ -94,7 +139,15 @@ def test_no_filter_reaches_a_field_above_ones_class(things: Things) -> None:
     problem(answer, 422, "invalid")
 
 
-PAGES = ["/", "/sign-in", "/h/binjiang/", "/health", "/api/v1/session", "/_allauth/browser/v1/config", "/admin/sprite/"]
+PAGES = [
+    "/",
+    "/sign-in",
+    "/h/binjiang/",
+    "/health",
+    "/api/v1/session",
+    "/_allauth/browser/v1/config",
+    "/admin/sprite/",
+]
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/admin/", "/admin/users/", "/admin/login/", "/no/such/page"])
@@ -112,7 +165,12 @@ def test_every_answer_carries_the_strict_headers(things: Things, path: str) -> N
 
 def test_nothing_lies_under_a_public_media_address(things: Things, settings: Any) -> None:
     blob = next((settings.HOME / "files").glob("??/*"))
-    for path in (f"{settings.MEDIA_URL}{blob.name}", f"/files/{blob.name}", f"/media/{blob.name}", "/documents/1/a.csv"):
+    for path in (
+        f"{settings.MEDIA_URL}{blob.name}",
+        f"/files/{blob.name}",
+        f"/media/{blob.name}",
+        "/documents/1/a.csv",
+    ):
         answer = things.clients["inspector"].get(path)
         assert blob.read_bytes() not in answer.content
 

@@ -68,7 +68,9 @@ def test_each_operation_answers_each_role_as_reviewed(things: Things) -> None:
 def test_every_unsafe_operation_wants_the_token(things: Things) -> None:
     unsafe = [one for one in running.operations() if not one.startswith("GET ")]
     got = {
-        one: things.ask(role, one, csrf=False).status_code for one in unsafe for role in ("hospital_admin", "inspector")
+        one: things.ask(role, one, csrf=False).status_code
+        for one in unsafe
+        for role in ("hospital_admin", "inspector")
     }
     assert set(got.values()) == {403}, got
 
@@ -105,7 +107,11 @@ def test_plain_routes_answer_as_reviewed(things: Things) -> None:
 def test_each_admin_view_stands_behind_the_gate(things: Things) -> None:
     wrong = []
     for pattern, row in reviewed("admin").items():
-        for role, methods in (("anonymous", ("GET", "POST")), ("inspector", ("GET", "POST")), ("platform_admin", ("GET",))):
+        for role, methods in (
+            ("anonymous", ("GET", "POST")),
+            ("inspector", ("GET", "POST")),
+            ("platform_admin", ("GET",)),
+        ):
             for method in methods:
                 got, _ = admin.answer(things.clients[role], pattern, method)
                 expected = "405" if row[role] == "200" and method == "POST" and got == "405" else row[role]

@@ -22,7 +22,7 @@ from core.org.models import PartyOrg, Post, User
 from core.plugin_host.service import enable
 from core.resources import registry
 from core.testing.world import World
-from plugins.warning.models import Finding, NotEvaluated, RuleVersion, Warning, WarningRun
+from plugins.warning.models import Finding, IndicatorValue, NotEvaluated, RuleVersion, Warning, WarningRun
 
 SLUG = "binjiang"
 BY = Actor.system("test")
@@ -77,7 +77,9 @@ class Things:
             sent = {"file": SimpleUploadedFile("行.csv", LINES.encode()), "dataset": "prescription_lines"}
             body, kind = encode_multipart(BOUNDARY, sent), MULTIPART_CONTENT
         with transaction.atomic():
-            answer = client.generic(method, self.path(operation, slug), body, content_type=kind, headers=headers)
+            answer = client.generic(
+                method, self.path(operation, slug), body, content_type=kind, headers=headers
+            )
             answer.body = b"".join(answer.streaming_content) if answer.streaming else answer.content
             transaction.set_rollback(True)
         return answer
@@ -135,6 +137,7 @@ def make_things(world: World) -> Things:
         "warning.warning": warning,
         "warning.run": warning.finding.run,
         "warning.unevaluated": NotEvaluated.unscoped.get(hospital=hospital),
+        "warning.indicator": IndicatorValue.unscoped.get(hospital=hospital),
     }
     found.rows = {key: str(row.uid) for key, row in rows.items()}
     found.rows["warning.rule"] = warning.finding.rule.digest
@@ -180,11 +183,31 @@ def _warning(world: World) -> Warning:
         reason="骨科：次均药费偏离同行，需核实",
         evidence={
             "dataset": "prescription_lines",
-            "where": {"op": "and", "args": [{"op": "eq", "args": [{"field": "department"}, {"value": "骨科"}]}]},
+            "where": {
+                "op": "and",
+                "args": [{"op": "eq", "args": [{"field": "department"}, {"value": "骨科"}]}],
+            },
         },
     )
     NotEvaluated.unscoped.create(
-        hospital=hospital, run=run, rule_code="A3_AUD", rule_title="使用强度", code="no_data", reason="缺少住院日"
+        hospital=hospital,
+        run=run,
+        rule_code="A3_AUD",
+        rule_title="使用强度",
+        code="no_data",
+        reason="缺少住院日",
+    )
+    IndicatorValue.unscoped.create(
+        hospital=hospital,
+        run=run,
+        code="nsaids",
+        number=1,
+        title="布洛芬占比",
+        unit="%",
+        practice="A1",
+        practice_name="示例诊所",
+        month="2024-03",
+        value="50",
     )
     warning = Warning(
         hospital=hospital,

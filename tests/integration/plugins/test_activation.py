@@ -17,7 +17,6 @@ from core.plugin_host.service import disable, enable
 from core.policy.activation import is_enabled
 from core.resources import gateway
 from plugins.warning.models import Warning
-from tests.integration.access.conftest import _scope, things, world  # noqa: F401
 from tests.integration.access.things import BY, SLUG, Things
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +49,12 @@ def home(things: Things, role: str = "inspector") -> dict[str, Any]:
 
 def test_switched_off_every_way_is_closed_and_switched_on_all_is_back(things: Things) -> None:
     hospital, kept = things.world.hospital(), Warning.unscoped.count()
-    before = (statuses(things), menu(things), home(things)["cards"], home(things, "department_head")["todo"]["n"])
+    before = (
+        statuses(things),
+        menu(things),
+        home(things)["cards"],
+        home(things, "department_head")["todo"]["n"],
+    )
     assert before[0] == {200} and {"warnings", "rules", "runs"} <= before[1] and before[2] and before[3] == 1
     disable("warning", hospital, by=BY)
     assert not is_enabled("warning", hospital.id)
@@ -59,7 +63,12 @@ def test_switched_off_every_way_is_closed_and_switched_on_all_is_back(things: Th
     assert home(things)["cards"] == [] and home(things, "department_head")["todo"]["n"] == 0
     assert Warning.unscoped.count() == kept == 1
     enable("warning", hospital, by=BY)
-    assert (statuses(things), menu(things), home(things)["cards"], home(things, "department_head")["todo"]["n"]) == before
+    assert (
+        statuses(things),
+        menu(things),
+        home(things)["cards"],
+        home(things, "department_head")["todo"]["n"],
+    ) == before
 
 
 def test_no_verb_and_no_export_passes_while_it_is_off(things: Things) -> None:
@@ -75,9 +84,9 @@ def test_no_verb_and_no_export_passes_while_it_is_off(things: Things) -> None:
 def test_code_that_calls_the_gateway_meets_the_same_gate(things: Things) -> None:
     principal = things.world.principal("inspector")
     uid = things.rows["warning.warning"]
-    assert gateway.visible(principal, "warning.warning", uid)
+    assert gateway.shown_class(principal, "warning.warning", uid) == 3
     disable("warning", things.world.hospital(), by=BY)
-    assert not gateway.visible(principal, "warning.warning", uid)
+    assert gateway.shown_class(principal, "warning.warning", uid) == 0
     with pytest.raises(Problem) as raised:
         gateway.aggregate(principal, "warning.warning")
     assert raised.value.status == 404
@@ -90,7 +99,9 @@ def test_a_job_waits_while_its_plugin_is_off(things: Things) -> None:
     disable("warning", hospital, by=BY)
     run_pending()
     job = Job.unscoped.get(pk=job.pk)
-    assert job.state == "paused" and "停用" in (job.progress_note + json.dumps(job.error or {}, ensure_ascii=False))
+    assert job.state == "paused" and "停用" in (
+        job.progress_note + json.dumps(job.error or {}, ensure_ascii=False)
+    )
 
 
 def test_hooks_are_asked_only_where_the_plugin_is_on(things: Things) -> None:
@@ -106,7 +117,9 @@ def test_the_switch_is_one_hospitals_own(things: Things) -> None:
     assert answer.status_code == 404
     enable("warning", other, by=BY)
     answer = things.clients["foreign_inspector"].get("/api/v1/h/yunling/resources/warning.warning/rows")
-    assert answer.status_code == 200 and answer.json()["rows"] == [], "the other hospital's warning stays there"
+    assert answer.status_code == 200 and answer.json()["rows"] == [], (
+        "the other hospital's warning stays there"
+    )
     disable("warning", things.world.hospital(), by=BY)
     assert is_enabled("warning", other.id)
 

@@ -5,6 +5,7 @@ from django.core.management.base import CommandError
 
 from core.jobs.domain import submit
 from core.jobs.testing import run_pending
+from core.kernel import clock
 from core.kernel.context import acting
 from core.kernel.errors import Problem
 from core.org.models import Post
@@ -135,6 +136,20 @@ def test_a_run_that_is_told_to_stop_stores_nothing(small):
     row = WarningRun.objects.get()
     assert (row.state, row.found, row.finished_at is not None) == ("failed", 0, True)
     assert not Finding.objects.exists()
+
+
+def test_a_try_that_was_killed_does_not_read_as_running_for_ever(small):
+    with acting(BY):
+        job = submit("warning.run", {"rules": ["D1_RX_GT5"]}, by=BY, hospital=small.hospital)
+        now = clock.now()
+        left = {"as_of": now, "started_at": now, "requested_by": "x", "parameters": {"job": str(job.uid)}}
+        killed = WarningRun.unscoped.create(hospital=small.hospital, **left)
+        other = WarningRun.unscoped.create(
+            hospital=small.hospital, **left | {"parameters": {"job": "another"}}
+        )
+    run_pending()
+    states = dict(WarningRun.unscoped.values_list("id", "state"))
+    assert (states.pop(killed.id), states.pop(other.id), *states.values()) == ("failed", "running", "done")
 
 
 def test_the_job_says_what_it_found(small):

@@ -24,7 +24,11 @@ def _models() -> list[type[HospitalModel]]:
 def test_every_model_of_a_hospital_raises_without_one() -> None:
     assert len(_models()) > 10
     for model in _models():
-        for ask in (lambda m: m.objects.count(), lambda m: m.objects.filter(pk=1).exists(), lambda m: list(m.objects.all())):
+        for ask in (
+            lambda m: m.objects.count(),
+            lambda m: m.objects.filter(pk=1).exists(),
+            lambda m: list(m.objects.all()),
+        ):
             with pytest.raises(HospitalRequired):
                 ask(model)
 
@@ -37,7 +41,10 @@ def test_every_model_of_ours_that_names_a_hospital_is_such_a_model() -> None:
         m.__name__
         for m in ours
         if not issubclass(m, HospitalModel)
-        and any(isinstance(f, models.ForeignKey) and f.related_model._meta.label == "org.Hospital" for f in m._meta.fields)
+        and any(
+            isinstance(f, models.ForeignKey) and f.related_model._meta.label == "org.Hospital"
+            for f in m._meta.fields
+        )
     }
     assert loose == known
 
@@ -63,7 +70,9 @@ def test_posts_of_one_person_in_two_hospitals_stay_apart() -> None:
 def test_working_days_leave_out_chinese_holidays_and_count_the_worked_weekends() -> None:
     write_calendar()
     at = factories.hospital().id
-    assert add_working_days(date(2025, 9, 26), 1, at).day == date(2025, 9, 28), "a Sunday worked for the holiday"
+    assert add_working_days(date(2025, 9, 26), 1, at).day == date(2025, 9, 28), (
+        "a Sunday worked for the holiday"
+    )
     assert add_working_days(date(2025, 9, 30), 1, at).day == date(2025, 10, 9), "National Day and Mid-Autumn"
     assert add_working_days(date(2025, 1, 27), 1, at).day == date(2025, 2, 5), "Spring Festival"
     assert working_days_between(date(2025, 9, 30), date(2025, 10, 11), at) == 3, "the Saturday is worked"

@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.kernel import clock, ids, money
-from core.kernel.context import Actor, acting, actor_scope, current_actor, current_hospital, hospital_scope
-from core.kernel.context import HospitalRef
+from core.kernel.context import (
+    Actor,
+    HospitalRef,
+    acting,
+    actor_scope,
+    current_actor,
+    current_hospital,
+    hospital_scope,
+)
 
 
 def test_uids_are_version_7_and_sort_as_they_were_made() -> None:
@@ -30,7 +37,15 @@ def test_random_uids_tell_no_time() -> None:
 
 @pytest.mark.parametrize(
     ("yuan", "fen"),
-    [("0.005", 1), ("0.004", 0), ("1.005", 101), ("2.675", 268), ("-0.005", -1), ("-1.014", -101), ("12345678901.23", 1234567890123)],
+    [
+        ("0.005", 1),
+        ("0.004", 0),
+        ("1.005", 101),
+        ("2.675", 268),
+        ("-0.005", -1),
+        ("-1.014", -101),
+        ("12345678901.23", 1234567890123),
+    ],
 )
 def test_yuan_becomes_whole_fen_half_up(yuan: str, fen: int) -> None:
     assert money.to_fen(Decimal(yuan)) == fen
@@ -43,7 +58,9 @@ def test_fen_and_prices_come_back_unchanged(whole: int) -> None:
     assert str(money.from_fen(whole)).rpartition(".")[2].isdigit()
 
 
-@pytest.mark.parametrize(("typed", "yuan"), [("1,234.5", "1234.5"), ("￥20", "20"), (" 3.10 元", "3.10"), ("1，000", "1000")])
+@pytest.mark.parametrize(
+    ("typed", "yuan"), [("1,234.5", "1234.5"), ("￥20", "20"), (" 3.10 元", "3.10"), ("1，000", "1000")]
+)
 def test_what_people_type_is_an_amount(typed: str, yuan: str) -> None:
     assert money.parse_yuan(typed) == Decimal(yuan)
 

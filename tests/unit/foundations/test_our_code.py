@@ -31,7 +31,7 @@ def _allowed() -> dict[str, str]:
     lines = [line.strip() for line in ALLOWED.read_text(encoding="utf-8").splitlines()]
     pairs = [line.split(" – ", 1) for line in lines if line and not line.startswith("#")]
     assert all(len(pair) == 2 and len(pair[1]) >= 10 for pair in pairs), "each line: file – reason"
-    return {name: reason for name, reason in pairs}
+    return {pair[0]: pair[1] for pair in pairs}
 
 
 def test_the_raw_manager_is_named_only_where_it_was_reviewed() -> None:
@@ -41,14 +41,18 @@ def test_the_raw_manager_is_named_only_where_it_was_reviewed() -> None:
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr in {"unscoped", "_base_manager", "_default_manager"}
     }
-    assert sorted(users - set(_allowed())) == [], "new users of `unscoped`: use `objects`, or review and list them"
+    assert sorted(users - set(_allowed())) == [], (
+        "new users of `unscoped`: use `objects`, or review and list them"
+    )
     assert sorted(set(_allowed()) - users) == [], "listed, but no longer needed"
 
 
 def test_no_floats_in_domain_code() -> None:
     users = {
         name
-        for name, tree in modules("core/*/domain/**/*.py", "core/*/domain.py", "plugins/*/domain/**/*.py", "core/kernel/money.py")
+        for name, tree in modules(
+            "core/*/domain/**/*.py", "core/*/domain.py", "plugins/*/domain/**/*.py", "core/kernel/money.py"
+        )
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float"
     }
@@ -76,7 +80,8 @@ def test_no_module_reaches_another_by_its_name_in_a_string() -> None:
         (name, node.lineno)
         for name, tree in modules("plugins/**/*.py")
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("import_module", "__import__", "find_spec")
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).split(".")[-1] in ("import_module", "__import__", "find_spec")
     ]
     assert wrong == []
 
@@ -95,8 +100,16 @@ def test_every_code_of_a_problem_is_in_the_catalogue_and_used() -> None:
     used = set()
     for _, tree in modules("core/**/*.py", "plugins/**/*.py"):
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "Problem" and node.args:
-                used |= {c.value for c in ast.walk(node.args[0]) if isinstance(c, ast.Constant) and isinstance(c.value, str)}
+            if (
+                isinstance(node, ast.Call)
+                and ast.unparse(node.func).split(".")[-1] == "Problem"
+                and node.args
+            ):
+                used |= {
+                    c.value
+                    for c in ast.walk(node.args[0])
+                    if isinstance(c, ast.Constant) and isinstance(c.value, str)
+                }
     assert sorted(used - set(CATALOGUE)) == []
     assert sorted(set(CATALOGUE) - used) == []
 
@@ -109,7 +122,13 @@ def test_no_clock_but_the_one_that_tests_turn() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
-                if called in ("datetime.now", "date.today", "datetime.utcnow", "timezone.now", "datetime.datetime.now"):
+                if called in (
+                    "datetime.now",
+                    "date.today",
+                    "datetime.utcnow",
+                    "timezone.now",
+                    "datetime.datetime.now",
+                ):
                     wrong.append(f"{name}:{node.lineno} {called}")
     assert wrong == []
 

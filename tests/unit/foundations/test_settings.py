@@ -45,7 +45,9 @@ def manage(home: Path, *words: str, **given: str) -> subprocess.CompletedProcess
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_wrong_setting_refuses_to_start_and_is_named(tmp_path: Path, given: dict[str, str], names: str, says: str) -> None:
+def test_a_wrong_setting_refuses_to_start_and_is_named(
+    tmp_path: Path, given: dict[str, str], names: str, says: str
+) -> None:
     done = manage(tmp_path, "check", **given)
     assert done.returncode != 0
     assert names in done.stderr and says in done.stderr, done.stderr
