@@ -13,10 +13,11 @@ from tests.support.live import Api
 
 @dataclass
 class Pages:
-    """What came back: time of each answer with its body read, the most statements one needed (0: not told), the last body."""
+    """What came back: time of each answer with its body read, the most statements one needed (0: not told), its CPU time, the last body."""
 
     milliseconds: list[float]
     queries: int
+    cpu: list[float]
     body: Any
 
 
@@ -27,7 +28,7 @@ def pages(api: Api, path: str, asked: dict[str, Any], rounds: int, *, second: bo
         assert status == 200, (path, status, first)
         asked = {**asked, "after": first["next"]}
     url = f"{api.url}{path}" + (f"?{urlencode(asked)}" if asked else "")
-    times, queries, body = [], 0, b""
+    times, cpu, queries, body = [], [], 0, b""
     for turn in range(rounds + 2):
         begun = time.perf_counter()
         with api.opener.open(Request(url), timeout=60) as answer:
@@ -35,8 +36,9 @@ def pages(api: Api, path: str, asked: dict[str, Any], rounds: int, *, second: bo
             assert answer.status == 200, (url, answer.status)
         if turn >= 2:
             times.append((time.perf_counter() - begun) * 1000)
+            cpu.append(float(answer.headers.get("X-CPU", 0)))
             queries = max(queries, int(answer.headers.get("X-Queries", 0)))
-    return Pages(times, queries, json.loads(body))
+    return Pages(times, queries, cpu, json.loads(body))
 
 
 def percentile(values: list[float], percent: float) -> float:

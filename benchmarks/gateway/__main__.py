@@ -79,6 +79,8 @@ def _measure(api: Api, account: dict[str, str], rounds: int) -> bool:
         quick, few = late <= MILLISECONDS, found.queries <= QUERIES
         good = good and quick and few
         row(f"{account['name']} · {name}：p95", f"{late:.0f} 毫秒", f"≤ {MILLISECONDS}", quick)
+        half, cpu = percentile(found.milliseconds, 50), percentile(found.cpu, 50)
+        row(f"{account['name']} · {name}：中位数，其中 CPU", f"{half:.0f} 毫秒，{cpu:.0f} 毫秒")
         row(f"{account['name']} · {name}：查询", f"{found.queries} 条", f"≤ {QUERIES}", few)
     return good
 

@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from scripts import processes
+from scripts.environment import ROOT
 from scripts.stack import Stack, free_port
 from scripts.up import prepare
 
@@ -86,6 +88,20 @@ class Live:
         account, client = self.account(role, hospital), Api(self.url)
         client.sign_in(account["username"], account["password"])
         return client
+
+    def stop_worker(self) -> None:
+        """End the worker: jobs wait from now on."""
+        processes.stop(self.stack.record("worker"))
+
+    def start_worker(self) -> None:
+        """A new worker in the place of the one that was ended."""
+        processes.start(
+            [str(self.stack.python), "manage.py", "worker"],
+            env=self.stack.env,
+            log=self.stack.log("worker"),
+            record=self.stack.record("worker"),
+            cwd=ROOT,
+        )
 
     def manage(self, *arguments: str) -> str:
         """Output of a `manage.py` command on the running data folder; the test fails when the command does."""

@@ -13,7 +13,7 @@ import pandas as pd
 from . import expr as x
 from .compile import EPOCH, add_months, joined, month_start, repeats
 from .measured import plain
-from .prepare import LINES
+from .prepare import LINES, RETURNS
 from .rules import Frame, Rule
 
 MOST_KEYS = 500
@@ -38,11 +38,10 @@ def evidence(
     elif rule.evidence == "keys" and KEY.get(frame.dataset) in tables[frame.dataset].columns:
         exact = _keys(rule, frame, tables, values, found)
     order = ORDER.get(frame.dataset, [])
+    returns = _returns(frame, tables)
     result = []
     for subject, period in found:
-        parts = _period(
-            tables[frame.dataset], period, rule.evidence_months, rule.look_back_days if frame.repeat else 0
-        )
+        parts = _period(tables[frame.dataset], period, _span(rule, frame, period))
         known = exact.get((tuple(sorted(subject.items(), key=str)), period))
         if known is not None and rule.evidence == "pairs":
             parts += [*fixed, {"op": "or", "args": known}]
@@ -51,8 +50,49 @@ def evidence(
                 _eq(name, value) for name, value in subject.items() if name in tables[frame.dataset].columns
             ]
             parts += known if known is not None else fixed
+        parts = _with_returns(parts, returns, subject, _span(rule, frame, period))
         result.append({"dataset": frame.dataset, "where": {"op": "and", "args": parts}, "order": order})
     return result
+
+
+def _returns(frame: Frame, tables: Mapping[str, ibis.Table]) -> pd.DataFrame | None:
+    """Returns netted across months, as the lines they take from; None where there are none."""
+    if frame.dataset != LINES or RETURNS not in tables:
+        return None
+    found = tables[RETURNS].execute()
+    return None if found.empty else found
+
+
+def _with_returns(
+    parts: list[dict[str, Any]],
+    returns: pd.DataFrame | None,
+    subject: Mapping[str, Any],
+    span: tuple[dt.date, dt.date],
+) -> list[dict[str, Any]]:
+    """The condition with the later returns of its own lines, and without returns that belong to earlier lines."""
+    if returns is None:
+        return parts
+    own = returns
+    for name, value in subject.items():
+        if name in own.columns:
+            own = own[own[name] == value]
+    start, end = (pd.Timestamp(day) for day in span)
+    sold, back = pd.to_datetime(own["date"]), pd.to_datetime(own["return_date"])
+    sold_here, back_here = (sold >= start) & (sold < end), (back >= start) & (back < end)
+    more = sorted(own[sold_here & ~back_here]["return_key"])[:MOST_KEYS]
+    less = sorted(own[back_here & ~sold_here]["return_key"])[:MOST_KEYS]
+    if more:
+        parts = [{"op": "or", "args": [{"op": "and", "args": parts}, _in("source_key", more)]}]
+    if less:
+        parts = [*parts, {"op": "not", "args": [_in("source_key", less)]}]
+    return parts
+
+
+def _span(rule: Rule, frame: Frame, period: str) -> tuple[dt.date, dt.date]:
+    """First day and the day after the last that a period's evidence covers."""
+    end = add_months(month_start(period), 1)
+    start = add_months(end, -rule.evidence_months)
+    return start - dt.timedelta(days=rule.look_back_days if frame.repeat else 0), end
 
 
 def _eq(name: str, value: Any) -> dict[str, Any]:
@@ -63,9 +103,8 @@ def _in(name: str, values: list[Any]) -> dict[str, Any]:
     return {"op": "in", "args": [{"field": name}, {"value": values}]}
 
 
-def _period(table: ibis.Table, period: str, months: int, days: int) -> list[dict[str, Any]]:
-    end = add_months(month_start(period), 1)
-    start = add_months(end, -months) - dt.timedelta(days=days)
+def _period(table: ibis.Table, period: str, span: tuple[dt.date, dt.date]) -> list[dict[str, Any]]:
+    start, end = span
     if "date" in table.columns or "time" in table.columns:
         name = "date" if "date" in table.columns else "time"
         return [

@@ -21,6 +21,8 @@ _DECIMALS = {
 }
 _DAY = {LINES: "date", "rep_visits": "date", "access_log": "time"}
 _MONTH = ("dept_month", "aggregate_prescribing", "list_sizes")
+#: Under this name `prepare` adds the returns that are netted into an earlier month.
+RETURNS = "returns_across_months"
 DIMENSIONS = ("items", "doctors", "patients", "departments")
 
 
@@ -28,13 +30,25 @@ def prepare(con: Any, tables: Mapping[str, ibis.Table]) -> dict[str, ibis.Table]
     """The tables with period, decimals and netted lines; writes at most one small temporary table of returned lines."""
     ready = {name: prepare_table(name, table) for name, table in tables.items()}
     if LINES in ready:
-        ready[LINES] = _net(con, ready[LINES])
+        whole = ready[LINES]
+        ready[LINES] = _net(con, whole)
+        if "original_key" in whole.columns and "source_key" in whole.columns:
+            ready[RETURNS] = _across_months(whole)
     return ready
 
 
 def drop_prepared(con: Any) -> None:
     """Removes the temporary table of returned lines."""
     con.drop_table("returned_lines", force=True)
+
+
+def _across_months(lines: ibis.Table) -> ibis.Table:
+    """Returns whose original lies in another month: `return_key`, `return_date`, and the original's columns."""
+    back = lines.filter((lines.qty < 0) & lines.original_key.notnull()).select(
+        return_key="source_key", return_date="date", return_period="period", returned="original_key"
+    )
+    pairs = lines.filter(lines.qty > 0).inner_join(back, lines.source_key == back.returned)
+    return pairs.filter(pairs.period != pairs.return_period).order_by("return_key")
 
 
 def prepare_table(name: str, table: ibis.Table) -> ibis.Table:

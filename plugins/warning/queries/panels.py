@@ -1,10 +1,11 @@
 """The detail page of a warning: one sentence, figures, the chart with its table, the lines, the handling."""
 
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from core.plugin_api import Principal, clock, may, read_event, viewers
+from core.plugin_api import Principal, clock, max_class, may, read_event, viewers
 from core.plugin_api.flow import steps_panel
 from core.plugin_api.resources import Row
 from plugins.warning.domain.catalogue import installed
@@ -46,6 +47,15 @@ def panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
     if may(principal, "view", "audit.event"):
         found.append(_seen(warning))
     return found
+
+
+def _steps(warning: Warning, principal: Principal, today: date) -> dict[str, Any]:
+    """The handling; attachments are class 3 and are not offered to those who may not open them."""
+    panel = steps_panel(warning.flow, today)
+    if max_class(principal, "view", "warning.warning") < 3:
+        for item in panel["items"]:
+            item.pop("files", None)
+    return panel
 
 
 def subtitle(warning: Warning) -> str:

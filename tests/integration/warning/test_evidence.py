@@ -129,9 +129,6 @@ def _row_of_the_file(house, finding: Finding, row) -> None:
             assert text == value
 
 
-@pytest.mark.xfail(
-    reason="evidence of the engine names months only, not the returns netted across them", strict=True
-)
 def test_lines_of_a_figure_with_a_return_in_a_later_month(house):
     """A return is taken off the line it names, in that line's month, so the evidence must hold the return too."""
     made = house.set([LAST])

@@ -97,7 +97,28 @@ def test_a_line_of_nothing_and_a_line_with_its_return():
         date=last,
     )
     data["prescription_lines"] = pd.concat([lines, nothing, bought, back], ignore_index=True)
-    assert as_data(evaluated(data)) == as_data(plain())
+    assert _without_returns(as_data(evaluated(data))) == as_data(plain())
+
+
+def _without_returns(node):
+    """The same data without the lists by which evidence takes in returns of other months: they name the new lines."""
+    if isinstance(node, (list, tuple)):
+        kept = [_without_returns(one) for one in node if not _names_returns(one, "not")]
+        return type(node)(kept)
+    if not isinstance(node, dict):
+        return node
+    first = (node.get("args") or [None])[0]
+    if node.get("op") == "and" and isinstance(first, dict) and _names_returns(first, "or"):
+        inner = first["args"][0]["args"]
+        return _without_returns({"op": "and", "args": [*inner, *node["args"][1:]]})
+    return {key: _without_returns(value) for key, value in node.items()}
+
+
+def _names_returns(node, op):
+    if not isinstance(node, dict) or node.get("op") != op:
+        return False
+    last = node["args"][-1]
+    return last.get("op") == "in" and last["args"][0].get("field") == "source_key"
 
 
 def test_thirty_files(tmp_path):
