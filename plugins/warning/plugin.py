@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from core.plugin_api import TypePolicy, register_type
+from core.plugin_api import Hospital, TypePolicy, current_hospital, register_type
 from core.plugin_api.flow import flow
 from core.plugin_api.http import register_router
 from core.plugin_api.jobs import JobContext, job
@@ -22,6 +23,7 @@ from plugins.warning.domain import cases
 from plugins.warning.http import router
 from plugins.warning.models import LEVELS, IndicatorValue, NotEvaluated, RuleVersion, Warning, WarningRun
 from plugins.warning.queries.panels import FAIR, number, panels, subtitle
+from plugins.warning.queries.rules import rule_panels
 
 CLASSES = {
     "A": "A 水平与结构",
@@ -95,6 +97,12 @@ def _actions() -> tuple[Action, ...]:
 def _shown(name: str) -> Callable[[Mapping[str, Any]], str]:
     """A decimal text of a row with thousands separators and two places."""
     return lambda values: number(values[name], 2)
+
+
+def _run_title(row: Row) -> str:
+    hospital = current_hospital()
+    zone = Hospital.objects.get(pk=hospital.id).zone if hospital else "Asia/Shanghai"
+    return f"按 {row.values['as_of'].astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} 的数据计算"
 
 
 def _title(row: Row) -> str:
@@ -200,16 +208,7 @@ register(
         orders=(("code", "编码"),),
         default_order="code",
         search=("title",),
-        panels=lambda row, principal: [
-            {
-                "kind": "text",
-                "id": "text",
-                "place": "main",
-                "title": "规则原文",
-                "body": row.values["text"],
-                "format": "code",
-            }
-        ],
+        panels=rule_panels,
         empty={"title": "还没有规则版本", "hint": "第一次计算预警时存入。"},
     ),
     ModelSource(RuleVersion, label="title", uid="digest", base=lambda hospital_id: RuleVersion.objects.all()),
@@ -250,6 +249,7 @@ register(
                 confirm="将按现有数据计算全部规则，几分钟内完成，可以随时取消。",
             ),
         ),
+        title=_run_title,
         empty={"title": "还没有计算过", "hint": "导入处方明细等数据后，点“计算预警”。"},
     ),
     ModelSource(WarningRun, label="requested_by", state="state"),

@@ -92,7 +92,7 @@ def _facts(finding: Finding) -> list[dict[str, str]]:
             "hint": finding.period,
         }
     ]
-    if finding.threshold:
+    if _limited(finding):
         items.append(
             {"label": "界限", "value": number(finding.threshold, places), "unit": finding.unit, "hint": ""}
         )
@@ -110,6 +110,11 @@ def _facts(finding: Finding) -> list[dict[str, str]]:
     return items
 
 
+def _limited(finding: Finding) -> bool:
+    """Whether there is a limit worth showing: one of 0 only says that any is too many."""
+    return bool(finding.threshold) and Decimal(finding.threshold) != 0
+
+
 def _chart(finding: Finding) -> dict[str, Any] | None:
     series = _without_gaps(finding.detail.get("series") or [])
     if len(series) < 2:
@@ -124,7 +129,7 @@ def _chart(finding: Finding) -> dict[str, Any] | None:
             "low": [point.get("p10") for point in series],
             "high": [point.get("p90") for point in series],
         }
-    limits = [{"label": "界限", "value": rounded(finding.threshold, places)}] if finding.threshold else []
+    limits = [{"label": "界限", "value": rounded(finding.threshold, places)}] if _limited(finding) else []
     columns = [
         {"key": "month", "label": "月份", "type": "month"},
         {"key": "value", "label": f"值（{finding.unit}）", "type": "number", "align": "right"},
