@@ -142,7 +142,8 @@ def _keep(
 
     spec = found.spec
     content = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    about = {"kind": "export", "data_class": spec.data_class, "content_type": content}
+    mine = {"owner_type": "org.user", "owner_uid": principal.user_uid}  # only who asked for it may open it
+    about = {"kind": "export", "data_class": spec.data_class, "content_type": content, **mine}
     file = store_path(draft, name=name, hospital=ctx.hospital, by=principal.actor, **about)
     href = f"/api/v1/h/{ctx.hospital.slug}/files/{file.uid}/content"
     answer = {
