@@ -26,9 +26,11 @@ def other(db: None) -> Hospital:
 
 @pytest.fixture(autouse=True)
 def own_registry() -> Iterator[None]:
-    """What a test registers ends with it."""
+    """A test begins without the platform's gates and recurring work; what it registers ends with it."""
     kept: list[Any] = [registry._kinds, registry._subscribers, registry._recurring, registry._gates]
     before = [value.copy() for value in kept]
+    registry._recurring.clear()
+    registry._gates.clear()
     yield
     for value, former in zip(kept, before, strict=True):
         value.clear()
