@@ -130,7 +130,12 @@ def source_row(request: HttpRequest, hospital: Path[str], uid: UUID, n: int) -> 
     ):
         raise NotFound()
     read_event(principal, "lake.import", found.uid)
-    labels = {column.key: column.label for column in datasets.get(found.dataset).columns}
+    declared = datasets.get(found.dataset).columns
+    hidden = {found.mapping.get(column.key) for column in declared if column.kind == "patient"}
+    for cell in row["columns"]:
+        if cell["name"] in hidden and cell["value"]:
+            cell["value"] = f"{str(cell['value'])[:1]}****（患者编号已遮盖）"
+    labels = {column.key: column.label for column in declared}
     return row | {"landed": [{"label": labels[key], "value": value} for key, value in row["landed"].items()]}
 
 

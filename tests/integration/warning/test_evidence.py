@@ -103,12 +103,9 @@ def _page(house, warning: Warning) -> None:
     chart = panels.get("chart")
     if chart:
         assert len(chart["x"]) == len(chart["series"][0]["values"]) == len(chart["table"]["rows"])
-        (limit,) = chart["limits"]
-        shown = next(f["value"] for f in panels["facts"]["items"] if f["label"] == "界限")
-        assert (
-            f"{float(limit['value']):,f}".rstrip("0").rstrip(".")
-            == f"{shown.rstrip('0').rstrip('.') if '.' in shown else shown}"
-        )
+        shown = [f["value"].replace(",", "") for f in panels["facts"]["items"] if f["label"] == "界限"]
+        assert [float(limit["value"]) for limit in chart["limits"]] == [float(text) for text in shown]
+        assert len(shown) == (float(warning.finding.threshold or 0) != 0)
 
 
 def _row_of_the_file(house, finding: Finding, row) -> None:
@@ -127,6 +124,8 @@ def _row_of_the_file(house, finding: Finding, row) -> None:
             assert text == value == landed, name
         elif name == "doctor":
             assert text == value
+        elif name == "patient":
+            assert "已遮盖" in text
 
 
 def test_lines_of_a_figure_with_a_return_in_a_later_month(house):
