@@ -12,6 +12,8 @@ from scripts.environment import ROOT
 from tests.support.browser import DESK, PHONE, address, axe, enter, settle
 from tests.support.live import Live
 
+pytestmark = pytest.mark.e2e
+
 PAGES: list[dict[str, Any]] = yaml.safe_load((ROOT / "tests/support/pages.yaml").read_text(encoding="utf-8"))
 WHO = list(dict.fromkeys((one["role"], one.get("hospital", "binjiang")) for one in PAGES))
 #: Words of other alphabets that Chinese readers of a hospital expect as they are.

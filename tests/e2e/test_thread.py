@@ -8,11 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e import thread_data
 from tests.e2e.thread_data import BAD, BAD_DATE, DEAR, DEPARTMENT, HEADINGS, MONTHS
 from tests.support.browser import PHONE
+
+pytestmark = pytest.mark.e2e
 
 HOSPITAL = "yunling"
 SLOW = 90_000  # a job on a busy machine, ms

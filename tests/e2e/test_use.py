@@ -4,10 +4,13 @@ import re
 from collections.abc import Callable
 from urllib.parse import quote
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browser import enter
 from tests.support.live import Live
+
+pytestmark = pytest.mark.e2e
 
 OFFLINE = "现在没有网络"
 ABSENT = "没有找到，或您无权查看"

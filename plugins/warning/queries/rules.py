@@ -12,10 +12,24 @@ if TYPE_CHECKING:
 
 def rule_panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
     """A rule version in words, then its text."""
-    from plugins.warning.domain.rules import load_rule  # loads the engine
+    from plugins.warning.domain.rules import RuleError, load_rule  # loads the engine
 
     text = str(row.values["text"])
-    rule = load_rule(text, str(row.values["code"]))
+    whole = {
+        "kind": "text",
+        "id": "text",
+        "place": "main",
+        "title": "规则原文",
+        "body": text,
+        "format": "code",
+    }
+    try:
+        rule = load_rule(text, str(row.values["code"]))
+    except RuleError as error:  # an old version that today's schema no longer takes
+        return [
+            {"kind": "say", "id": "say", "place": "main", "text": f"这一版规则已不能解读：{error.reason}。"},
+            whole,
+        ]
     ends = f" 至 {rule.effective_to}" if rule.effective_to else " 起"
     about = [
         ("依据", f"{rule.regulation}（默认值，待医院确认）"),
@@ -58,9 +72,7 @@ def rule_panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
     ]
     if rule.notes:
         panels.append({"kind": "text", "id": "notes", "place": "main", "title": "说明", "body": rule.notes})
-    panels.append(
-        {"kind": "text", "id": "text", "place": "main", "title": "规则原文", "body": text, "format": "code"}
-    )
+    panels.append(whole)
     return [panel for panel in panels if panel.get("rows") != []]
 
 

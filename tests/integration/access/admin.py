@@ -7,6 +7,8 @@ from typing import Any
 from django.db import transaction
 from django.test import Client
 
+from core.org.models import User
+
 #: Values that stand in the places of a pattern.
 FILL = {
     "app_label": "wagtailcore",
@@ -37,7 +39,9 @@ def address(pattern: str) -> str:
     if pattern in WRITTEN:
         return WRITTEN[pattern]
     place = re.compile(r"<(?:\w+:)?(\w+)>")
-    return place.sub(lambda found: FILL.get(found[1], "1"), pattern.replace("^", ""))
+    # accounts of the test do not begin at 1 on PostgreSQL, whose sequences outlive a rolled-back test
+    one = str(User.objects.earliest("pk").pk) if pattern.startswith("/admin/users/") else "1"
+    return place.sub(lambda found: FILL.get(found[1], one), pattern.replace("^", ""))
 
 
 def has_places(pattern: str) -> bool:
