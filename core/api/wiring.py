@@ -6,7 +6,6 @@ from typing import Any
 from core.api.shell import HEALTH
 from core.audit import sealer
 from core.audit.guard import check_triggers
-from core.jobs.queries import worker_alive
 from core.jobs.registry import JobKind, add_gate, every, job
 from core.plugin_host.manifest import manifests
 from core.plugin_host.start import check_policy
@@ -54,8 +53,3 @@ def _sweep(ctx: Any) -> dict[str, Any]:
 
 def _triggers() -> str:
     return "；".join(check_triggers()[:3])
-
-
-def worker() -> str:
-    """For the status page: empty while a worker lives."""
-    return "" if worker_alive() else "后台进程没有运行，请用 make up 启动。"

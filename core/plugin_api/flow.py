@@ -1,7 +1,7 @@
 """Flows for plugins: open items, take transitions, show the steps."""
 
 from core.flow.declare import Flow, Transition, flow
-from core.flow.domain.run import allowed_verbs, days_left, move, open_items, version_of
+from core.flow.domain.run import move, open_items, version_of
 from core.flow.models import FlowItem
 from core.flow.panels import due_text, form_of, steps_panel
 
@@ -9,8 +9,6 @@ __all__ = [
     "Flow",
     "FlowItem",
     "Transition",
-    "allowed_verbs",
-    "days_left",
     "due_text",
     "flow",
     "form_of",

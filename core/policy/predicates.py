@@ -98,17 +98,6 @@ def to_ibis(predicate: Predicate, table: Any, columns: Mapping[str, str]) -> Any
             return reduce(or_, (to_ibis(part, table, columns) for part in parts), ibis.literal(False))
 
 
-def attributes(predicate: Predicate) -> set[str]:
-    """Every attribute named in the predicate."""
-    match predicate:
-        case In(attr, _):
-            return {attr}
-        case And(parts) | Or(parts):
-            return set().union(*(attributes(part) for part in parts))
-        case _:
-            return set()
-
-
 def any_of(parts: list[Predicate]) -> Predicate:
     """The disjunction, simplified."""
     kept = tuple(part for part in parts if not isinstance(part, Never))

@@ -21,7 +21,15 @@ from core.plugin_api.resources import (
 )
 from plugins.warning.domain import cases
 from plugins.warning.http import router
-from plugins.warning.models import LEVELS, IndicatorValue, NotEvaluated, RuleVersion, Warning, WarningRun
+from plugins.warning.models import (
+    LEVELS,
+    SUBJECT_KINDS,
+    IndicatorValue,
+    NotEvaluated,
+    RuleVersion,
+    Warning,
+    WarningRun,
+)
 from plugins.warning.queries.panels import FAIR, number, panels, subtitle
 from plugins.warning.queries.rules import rule_panels
 
@@ -32,18 +40,6 @@ CLASSES = {
     "D": "D 处方合规",
     "E": "E 采购与接触",
 }
-KINDS = {
-    "hospital": "医院",
-    "department": "科室",
-    "doctor": "医师",
-    "prescription": "处方",
-    "item": "药品耗材",
-    "user": "账号",
-    "rep": "医药代表",
-    "supplier": "供应商",
-    "practice": "机构",
-}
-
 register_type(
     TypePolicy("warning.warning", "预警", 2, {"department": "department_id", "state": "flow__state"})
 )
@@ -150,7 +146,7 @@ register(
             ),
             Field("department_uid", "科室编号", "uid", path="department__uid", column=False),
             Field("person", "人员", "person", path="person_label", data_class=3),
-            Field("subject_kind", "对象", labels=KINDS, filterable=True),
+            Field("subject_kind", "对象", labels=SUBJECT_KINDS, filterable=True),
             Field("rule_class", "类别", labels=CLASSES, filterable=True),
             Field("rule_code", "规则", "code", filterable=True, column=False),
             Field("period", "最近期间", "month", filterable=True, sortable=True, role="secondary"),
@@ -199,7 +195,7 @@ register(
             Field("title", "规则", role="primary", filterable=True),
             Field("code", "编码", "code", filterable=True, sortable=True, role="secondary"),
             Field("rule_class", "类别", labels=CLASSES, filterable=True),
-            Field("dimension", "维度", labels=KINDS, filterable=True),
+            Field("dimension", "维度", labels=SUBJECT_KINDS, filterable=True),
             Field("number", "版次", "number", sortable=True),
             Field("stored_at", "存入时间", "datetime", sortable=True),
             Field("text", "原文", column=False),

@@ -1,7 +1,6 @@
 """Opening an item and moving it on. Callers hold the transaction and the actor (`acting`)."""
 
 import uuid
-from datetime import date
 from typing import Any
 
 from core.audit.events import record
@@ -113,16 +112,6 @@ def move(item: FlowItem, verb: str, values: dict[str, Any], files: list[dict[str
         hospital=item.hospital_id,
     )
     return step
-
-
-def allowed_verbs(item: FlowItem) -> list[Transition]:
-    """Transitions that the item's state permits, whoever asks."""
-    return [t for t in Flow.model_validate(item.flow.body).transitions if item.state in t.sources]
-
-
-def days_left(item: FlowItem, today: date) -> int | None:
-    """Calendar days until the item is due; negative when late; None without a deadline."""
-    return None if item.due_on is None else (item.due_on - today).days
 
 
 def _clean(

@@ -8,18 +8,6 @@ import ibis
 from core.plugin_api import Department, Hospital, Post, lake
 from plugins.warning.domain.results import RunOutput
 
-KINDS = {
-    "hospital": "医院",
-    "department": "科室",
-    "doctor": "医师",
-    "prescription": "处方",
-    "item": "药品耗材",
-    "user": "账号",
-    "rep": "医药代表",
-    "supplier": "供应商",
-    "practice": "机构",
-}
-
 VISITS = {"O": "门诊", "E": "急诊", "I": "住院"}
 
 #: Columns of a subject that hold integers of the code table.

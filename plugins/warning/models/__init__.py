@@ -6,6 +6,19 @@ from core.plugin_api import HospitalModel
 
 LEVELS = [("blue", "蓝色提示"), ("yellow", "黄色预警"), ("orange", "橙色预警"), ("red", "红色预警")]
 
+#: What a warning may be about.
+SUBJECT_KINDS = {
+    "hospital": "医院",
+    "department": "科室",
+    "doctor": "医师",
+    "prescription": "处方",
+    "item": "药品耗材",
+    "user": "账号",
+    "rep": "医药代表",
+    "supplier": "供应商",
+    "practice": "机构",
+}
+
 
 class RuleVersion(models.Model):
     """A rule as it stood: never overwritten. A changed text is a new row, whatever number it carries."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.plugin_api import Principal
 from core.plugin_api.resources import Row
+from plugins.warning.models import SUBJECT_KINDS
 
 if TYPE_CHECKING:
     from plugins.warning.domain.rules import Rule
@@ -92,22 +93,13 @@ def _table(
 
 def _spoken(template: str, rule: "Rule") -> str:
     """A reason's template with words where the figures will stand: a parameter's default, or what the figure is."""
-    words = WORDS | {"subject": "某" + KINDS.get(rule.levels[0], "对象")}
+    words = WORDS | {"subject": "某" + SUBJECT_KINDS.get(rule.levels[0], "对象")}
     words |= {
         key: one.label if one.default is None else str(one.default) for key, one in rule.parameters.items()
     }
     return re.sub(r"\{(\w+)\}", lambda found: words.get(found[1], "…"), template)
 
 
-KINDS = {
-    "hospital": "医院",
-    "department": "科室",
-    "doctor": "医师",
-    "prescription": "处方",
-    "item": "品种",
-    "user": "账号",
-    "rep": "代表",
-}
 WORDS = {
     "threshold": "界限",
     "n": "样本数",
