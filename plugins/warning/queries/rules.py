@@ -57,7 +57,7 @@ def rule_panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
         ),
         _table(
             "parameters",
-            "可由医院设定的数值",
+            "本规则使用的数值",
             [("label", "名称", "text"), ("value", "默认值", "text")],
             parameters,
         ),
