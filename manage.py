@@ -15,6 +15,10 @@ def main() -> None:
 
         from core.kernel.context import Actor, actor_scope
 
+        if sys.argv[1:3] == ["plugins", "doctor"]:  # before Django loads any plugin
+            from core.plugin_host.doctor import main as doctor
+
+            sys.exit(doctor(sys.argv[3:]))
         name = sys.argv[1] if len(sys.argv) > 1 else "help"
         with actor_scope(Actor("command", name, f"命令行 {name}")):
             execute_from_command_line(sys.argv)

@@ -21,7 +21,12 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "warning.planted": ("预警：埋设的问题", ["{planted}"]),
     "lake.planted": ("数据导入：埋设的三家医院", ["{planted}"]),
     "gateway": ("列表：十万行中的五十行", []),
+    "pages": ("页面列表：二十页，与 Wagtail 自带接口相比", []),
+    "search": ("检索：保存到可查，空闲五分钟之后", []),
     "jobs": ("后台作业：随时杀死也不丢不重", []),
+    "roster": ("入户：科室、1,420 名人员、360 名党员从名册到生效", []),
+    "load": ("三分钟，每秒三十次，旁边有导入与重建索引；SQLite", []),
+    "load.servers": ("十分钟，每秒六十次；PostgreSQL 与 Redis", []),
     "first_load": ("页面大小，gzip", []),
     "up": ("从零启动，预警页面，页上数值由 pandas 另算", []),
 }

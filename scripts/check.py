@@ -56,6 +56,7 @@ def _parts() -> dict[str, Part]:
         "成品网页最新": _command("scripts/build-site", "--check"),
         "代码检查 ruff": _command(python, "-m", "ruff", "check", "--quiet", "."),
         "格式 ruff": _command(python, "-m", "ruff", "format", "--check", "--quiet", "."),
+        "译文最新": _command(python, "-m", "scripts.catalogue", "--check"),
         "自家规矩": lambda env: house_rules.check(),
     }
 

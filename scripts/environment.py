@@ -113,12 +113,27 @@ def _install(extras: list[str]) -> None:
             "--no-input",
         ]
         command += ["--disable-pip-version-check", "--constraint", CONSTRAINTS, "--requirement", needs.name]
+        command += _from_folder()
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         raise Stop(
             "依赖没有装好。请检查网络；没有外网的机器按 docs/operations/install.md 用离线安装包。\n"
             + done.stdout.strip()[-1500:]
         )
+
+
+def _from_folder() -> list[str | Path]:
+    """pip's options for QINGLIAN_WHEELS (`make up WHEELS=folder`): that folder and nothing else. Raises Stop if it does not fit."""
+    given = os.environ.get("QINGLIAN_WHEELS", "")
+    if not given:
+        return []
+    from scripts import wheels
+
+    folder = Path(os.environ.get("PWD") or ROOT, given).expanduser().resolve()
+    if not folder.is_dir():
+        raise Stop(f"没有找到安装包文件夹 {folder}。请先在能上网的机器上运行：make wheels TO=文件夹")
+    wheels.check(folder)
+    return ["--no-index", "--find-links", folder]
 
 
 def _link() -> None:

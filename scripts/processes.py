@@ -60,9 +60,12 @@ def read(record: Path) -> Record | None:
 
 
 def running(made: Record) -> bool:
-    """Whether this very process lives: same pid, same start time, same command line."""
+    """Whether this very process lives: same pid, same start time, same command line.
+
+    The kernel shows no command line for the moment in which a started program takes the place of its parent's.
+    """
     _reap(made.pid)
-    return _start_ticks(made.pid) == made.started and _argv(made.pid) == made.argv
+    return _start_ticks(made.pid) == made.started and _argv(made.pid) in (made.argv, [])
 
 
 def stop(record: Path, grace: float = 20) -> bool:

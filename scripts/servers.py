@@ -1,6 +1,8 @@
-"""PostgreSQL and Redis of the tests' own: installed where absent, started in a temporary folder, ended with the run."""
+"""PostgreSQL, Redis and Elasticsearch of the tests' own: installed where absent, started in a temporary folder, ended with the run."""
 
 import ctypes
+import http.client
+import json
 import os
 import pwd
 import shutil
@@ -13,10 +15,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from scripts import searchnode
 from scripts.say import Stop, say
 from scripts.stack import free_port
 
-PACKAGES = ("postgresql", "redis-server", "chromium", "fonts-noto-cjk")
+PACKAGES = ("postgresql", "redis-server", "chromium", "fonts-noto-cjk", "maven", "nginx-light", "openssl")
 
 
 def install_missing() -> None:
@@ -125,6 +128,37 @@ def redis() -> Iterator[str]:
 
 
 @contextmanager
+def elasticsearch() -> Iterator[str]:
+    """A throw-away Elasticsearch node on a free loopback port; yields its URL."""
+    java, classes, jars = searchnode.ready()
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="qinglian-es-") as folder:
+        command = [
+            str(java),
+            "-Xms384m",
+            "-Xmx384m",
+            "-XX:+UseSerialGC",
+            "--enable-native-access=ALL-UNNAMED",
+        ]
+        command += ["-Dio.netty.noUnsafe=true", "-Dlog4j2.disable.jmx=true", f"-Djava.io.tmpdir={folder}"]
+        command += ["-cp", f"{classes}:{jars}/*", "qinglian.Server", str(port), f"{folder}/node"]
+
+        def ready() -> bool:
+            line = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            try:
+                line.request("GET", "/_cluster/health?wait_for_status=yellow&timeout=1s")
+                answer = line.getresponse()
+                return answer.status == 200 and json.load(answer)["status"] in {"yellow", "green"}
+            except (OSError, ValueError, http.client.HTTPException):
+                return False
+            finally:
+                line.close()
+
+        with _server(command, ready, user=None, folder=folder, end=signal.SIGTERM, wait=180):
+            yield f"http://127.0.0.1:{port}"
+
+
+@contextmanager
 def _server(
     command: list[str],
     ready: Callable[[], bool],
@@ -189,4 +223,8 @@ def _present(package: str) -> bool:
         return _postgres_binaries() is not None
     if package == "fonts-noto-cjk":
         return any(Path("/usr/share/fonts").rglob("*CJK*"))
+    if package == "maven":
+        return shutil.which("mvn") is not None
+    if package == "nginx-light":
+        return shutil.which("nginx") is not None
     return shutil.which(package) is not None

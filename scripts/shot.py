@@ -93,7 +93,7 @@ def _by_role(pages: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
 def _enter(live: Live, page: Any, role: str | None, hospital: str) -> str:
     """Sign in; the slug of the account's hospital."""
     if role is None:
-        return ""
+        return hospital
     account = live.account(role, hospital)
     enter(page, live.url, account["username"], account["password"])
     return account["hospital"]

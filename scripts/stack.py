@@ -53,7 +53,7 @@ class Stack:
         """Log of `web` or `worker`."""
         return self.home / "log" / f"{name}.log"
 
-    def manage(self, *arguments: str, timeout: float = 1800) -> subprocess.CompletedProcess[str]:
+    def manage(self, *arguments: str, timeout: float | None = 1800) -> subprocess.CompletedProcess[str]:
         """Run `manage.py` and return what it said; the caller looks at the code."""
         command = [str(self.python), "manage.py", *arguments]
         return subprocess.run(
@@ -115,7 +115,16 @@ class Stack:
         threads = self.env.get("QINGLIAN_WEB_THREADS", "8")
         address = f"[{self.bind}]" if ":" in self.bind else self.bind
         argv = [str(self.python), "-m", "gunicorn", "core.api.wsgi:application"]
-        argv += ["--bind", f"{address}:{self.port}", "--worker-class", "gthread", "--workers", "2"]
+        argv += [
+            "-c",
+            "python:core.api.gunicorn_conf",
+            "--bind",
+            f"{address}:{self.port}",
+            "--worker-class",
+            "gthread",
+            "--workers",
+            "2",
+        ]
         argv += ["--threads", threads, "--timeout", "60", "--graceful-timeout", "5", "--no-control-socket"]
         argv += ["--pid", str(self.home / "run" / "web.pid"), "--name", "qinglian-web"]
         return argv + (["--worker-tmp-dir", "/dev/shm"] if os.access("/dev/shm", os.W_OK) else [])

@@ -18,8 +18,8 @@ from scripts import servers
 from scripts.environment import PYTHON, ROOT, ensure
 from scripts.say import Stop, run, say
 
-#: Tests that need one of PostgreSQL, Redis, Chromium, Node, or the processor for themselves.
-SPECIAL = "e2e or postgres or redis or node or faults"
+#: Tests that need one of PostgreSQL, Redis, Elasticsearch, Chromium, Node, or the processor for themselves.
+SPECIAL = "e2e or postgres or redis or elasticsearch or node or faults"
 #: The suites that touch a database, run a second time on PostgreSQL with Redis.
 DATABASE_SUITES = ("tests/integration", "tests/contract", "tests/leak")
 
@@ -59,25 +59,39 @@ def test() -> int:
 
 
 def _embedded() -> list[Stage]:
-    embedded = {"QINGLIAN_DATABASE_URL": "", "QINGLIAN_REDIS_URL": ""}
+    embedded = {"QINGLIAN_DATABASE_URL": "", "QINGLIAN_REDIS_URL": "", "QINGLIAN_SEARCH_URL": ""}
     return [
         Stage("SQLite，内置队列", ("tests",), f"not ({SPECIAL})", env=embedded),
         Stage(
-            "故障：强行中断", ("tests",), "faults and not (postgres or redis or e2e)", workers=0, env=embedded
+            "故障：强行中断",
+            ("tests",),
+            "faults and not (postgres or redis or elasticsearch or e2e)",
+            workers=0,
+            env=embedded,
         ),
     ]
 
 
 def _full(opened: ExitStack) -> list[Stage]:
     servers.install_missing()
-    say("正在启动测试用的 PostgreSQL 与 Redis …")
+    say("正在启动测试用的 PostgreSQL、Redis 与 Elasticsearch …")
     outside = {"QINGLIAN_DATABASE_URL": opened.enter_context(servers.postgresql())}
     outside["QINGLIAN_REDIS_URL"] = opened.enter_context(servers.redis())
-    embedded = {"QINGLIAN_DATABASE_URL": "", "QINGLIAN_REDIS_URL": ""}
+    found = {"QINGLIAN_SEARCH_URL": opened.enter_context(servers.elasticsearch())}
+    embedded = {"QINGLIAN_DATABASE_URL": "", "QINGLIAN_REDIS_URL": "", "QINGLIAN_SEARCH_URL": ""}
+    outside["QINGLIAN_SEARCH_URL"] = ""
     suites = tuple(place for place in DATABASE_SUITES if (ROOT / place).is_dir())
     return [
-        Stage("SQLite，内置队列", ("tests",), "not (e2e or postgres or redis or faults)", env=embedded),
-        Stage("PostgreSQL 与 Redis", suites, "not (e2e or faults or node)", env=outside),
+        Stage(
+            "SQLite，内置队列",
+            ("tests",),
+            "not (e2e or postgres or redis or elasticsearch or faults)",
+            env=embedded,
+        ),
+        Stage(
+            "PostgreSQL 与 Redis", suites, "not (e2e or faults or node or elasticsearch or once)", env=outside
+        ),
+        Stage("Elasticsearch", ("tests",), "elasticsearch and not e2e", workers=0, env=embedded | found),
         Stage("故障：强行中断", ("tests",), "faults and not e2e", workers=0, env=embedded),
         Stage("真实浏览器", ("tests",), "e2e and not postgres", workers=0, env=embedded),
     ]

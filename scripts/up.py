@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from scripts.environment import ROOT, ensure, locked
+from scripts.environment import ROOT, VENV, ensure, locked
 from scripts.say import Stop, run, say
 from scripts.stack import Stack, port_free
 
@@ -29,6 +29,10 @@ def up() -> int:
             return _tell(stack)
         if stack.stop():
             say("已结束先前的进程，代码或设置有变化，重新启动。")
+        if (home / "restoring.json").exists():
+            raise Stop(
+                "上一次恢复在换入时中断。请先用同样的命令再恢复一次（make restore FROM=…），再 make up。"
+            )
         if not port_free(bind, port):
             raise Stop(f"端口 {port} 已被别的程序占用。请换一个，例如：QINGLIAN_PORT={port + 1} make up")
         prepare(stack)
@@ -57,7 +61,8 @@ def chosen() -> tuple[Path, int, str]:
 
 
 def prepare(stack: Stack) -> None:
-    """Tables current, static files current, demonstration loaded into an empty store."""
+    """Plugins examined, tables current, static files current, demonstration loaded into an empty store."""
+    examine(stack)
     say("正在更新数据表 …")
     _must(stack, "更新数据表", "migrate", "--no-input", "-v", "0")
     kept, now = stack.home / "run" / "static.sha256", _hash_files([ROOT / "site", ROOT / "constraints.txt"])
@@ -69,13 +74,39 @@ def prepare(stack: Stack) -> None:
     _must(stack, "装入演示数据", "demo", "load", "--if-empty")
 
 
-def _must(stack: Stack, what: str, *arguments: str) -> None:
+def examine(stack: Stack) -> None:
+    """Run `plugins doctor` when its lock is missing or older than code that it judged; tell what it put aside."""
+    lock = stack.home / "plugins.lock"
+    judged = [ROOT / name for name in ("core", "plugins", "search", "constraints.txt")]
+    files = [path for place in judged for path in ([place] if place.is_file() else _walk(place))]
+    if lock.exists() and lock.stat().st_mtime > max(path.stat().st_mtime for path in files + _installed()):
+        return
+    say("正在检查插件 …")
+    done = _must(stack, "检查插件", "plugins", "doctor", "--json")
+    for one in json.loads(done.splitlines()[-1])["plugins"]:
+        if one["verdict"] != "ok":
+            say(
+                f"插件“{one['name']}”（{one['id']}）已隔离，平台照常启动。原因：{one['reason']}。{one['cure']}"
+            )
+
+
+def _installed() -> list[Path]:
+    """Metadata of installed packages that bring a plugin."""
+    found = []
+    for points in (VENV / "lib").glob("python3.*/site-packages/*.dist-info/entry_points.txt"):
+        if "qinglian.plugins" in points.read_text(encoding="utf-8", errors="replace"):
+            found += [points, points.with_name("RECORD")]
+    return [path for path in found if path.exists()]
+
+
+def _must(stack: Stack, what: str, *arguments: str) -> str:
     done = stack.manage(*arguments)
     if done.returncode:
         lines = (done.stdout + done.stderr).strip().splitlines()
         if lines and lines[-1].startswith("无法启动："):
             raise Stop(lines[-1].removeprefix("无法启动："))
         raise Stop(f"{what}没有成功（manage.py {' '.join(arguments)}）：\n" + "\n".join(lines[-15:]))
+    return done.stdout
 
 
 def _tell(stack: Stack) -> int:
@@ -91,7 +122,7 @@ def _tell(stack: Stack) -> int:
 def _fingerprint(port: int, bind: str) -> str:
     settings = sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("QINGLIAN_"))
     settings += [str(port), bind, os.environ.get("DJANGO_SETTINGS_MODULE", "")]
-    files = _hash_files([ROOT / name for name in (*CODE, "constraints.txt")])
+    files = _hash_files([*(ROOT / name for name in (*CODE, "constraints.txt")), *_installed()])
     return hashlib.sha256("\n".join([files, *settings]).encode()).hexdigest()
 
 

@@ -14,7 +14,7 @@ from core.policy.types import TypePolicy, register_type
 
 router = Router(tags=["jobs"])
 
-register_type(TypePolicy("jobs.job", "后台任务", 2, {"person": "requested_by"}, person_by="actor"))
+register_type(TypePolicy("jobs.job", "后台任务", 2, {"person": "requester"}, person_by="actor"))
 
 
 @router.get("/jobs/{uuid:uid}", response=dict[str, Any])

@@ -2,8 +2,12 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+import structlog
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.functional import SimpleLazyObject
+from django_structlog.middlewares import RequestMiddleware
 
+from core.accounts.domain import devices, duties
 from core.api.signin import problem_response
 from core.kernel.context import Actor, actor_scope, hospital_scope
 from core.kernel.errors import NotFound, Problem
@@ -28,6 +32,20 @@ class RequestId:
         return response
 
 
+class RequestLog(RequestMiddleware):
+    """A line of log for each request, without what stands after the question mark: filters and searches name persons."""
+
+    @staticmethod
+    def format_request(request: HttpRequest) -> str:
+        """Method and path."""
+        return f"{request.method} {request.path}"
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        """The address that the server saw (core.api.proxy), never what a header claims."""
+        structlog.contextvars.bind_contextvars(ip=request.META.get("REMOTE_ADDR", ""))
+
+
 class ApiProblems:
     """Turns what libraries answer below /api/ by themselves (HTML, plain text) into problem documents."""
 
@@ -44,6 +62,33 @@ class ApiProblems:
         if "Allow" in response.headers:
             told.headers["Allow"] = response.headers["Allow"]
         return told
+
+
+class Devices:
+    """Answers as signed out where the session's device was signed out from elsewhere, or idle for too long.
+
+    The user is only looked up when something asks for it, as Django does.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        inner = request.user
+        request.user = SimpleLazyObject(lambda: devices.checked(request, inner))  # type: ignore[assignment]
+        return self.get_response(request)
+
+
+class Duties:
+    """Wagtail's admin is closed as the API is while a second factor or a new password is still to be set."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith("/admin/") and request.user.is_authenticated and duties.must(request.user):
+            return HttpResponseRedirect("/")  # the web app shows what is to be set up
+        return self.get_response(request)
 
 
 class ActorScope:

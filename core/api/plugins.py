@@ -6,7 +6,8 @@ from django.http import HttpRequest
 from ninja import Path, Router
 
 from core.kernel.errors import NotFound
-from core.plugin_host.service import PluginState, disable, enable, plugin_states
+from core.plugin_host.lock import Standing
+from core.plugin_host.service import PluginState, disable, enable, plugin_states, quarantined
 from core.policy.decide import may
 
 router = Router(tags=["plugins"])
@@ -14,9 +15,10 @@ router = Router(tags=["plugins"])
 
 @router.get("/plugins", response=list[dict[str, Any]])
 def plugins(request: HttpRequest, hospital: Path[str]) -> list[dict[str, Any]]:
-    """Every installed plugin with its switch in this hospital."""
+    """Every installed plugin with its switch in this hospital; quarantined ones last, with reason and cure."""
     _allowed(request, "view")
-    return [_out(state) for state in plugin_states(request.hospital)]  # type: ignore[attr-defined]
+    shown = [_out(state) for state in plugin_states(request.hospital)]  # type: ignore[attr-defined]
+    return shown + [_out_of_use(one) for one in quarantined()]
 
 
 @router.post("/plugins/{plugin}/enable", response=dict[str, Any])
@@ -50,4 +52,20 @@ def _out(state: PluginState) -> dict[str, Any]:
         "needs": list(found.needs),
         "data_class": found.data_class,
         "removal": found.removal,
+    }
+
+
+def _out_of_use(one: Standing) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "name": one.name,
+        "description": f"已隔离，没有载入。原因：{one.reason}。{one.cure}",
+        "version": one.version,
+        "enabled": False,
+        "state": "quarantined",
+        "needs": [],
+        "data_class": None,
+        "removal": "",
+        "reason": one.reason,
+        "cure": one.cure,
     }

@@ -2,13 +2,16 @@
 
 import logging
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from core.api import session
-from core.api.auth import SIGN_IN, InHospital, InPlugin
+from core.api import outage, session
+from core.api.auth import SIGN_IN, InHospital, InPlugin, OpenToVisitors, SignedIn, SignedInAnyhow
 from core.api.signin import problem_response
 from core.kernel.errors import FieldError, NotFound, Problem
 
@@ -26,15 +29,31 @@ api = NinjaAPI(
 
 def mount() -> None:
     """Add the routers of all rooms. Called once, when this module is imported."""
-    from core.api import files, home, jobs, plugins
+    from core.api import files, home, jobs, me, notices, org, plugins, rights
+    from core.cms.http import router as cms_router
     from core.lake.http import router as lake_router
     from core.plugin_host.routes import routers
     from core.resources.http import router as resources_router
+    from core.resources.http_exports import router as exports_router
+    from core.resources.http_record import router as record_router
+    from core.roster.http import router as roster_router
+    from core.status.http import router as status_router
 
     api.add_router("", session.router)
+    api.add_router("/me", me.router, auth=SignedInAnyhow())
+    api.add_router("", status_router, auth=SignedIn())
     inside = InHospital()
+    api.add_router("/h/{hospital}", org.router, auth=inside)
     for router in (home.router, resources_router, jobs.router, files.router, plugins.router, lake_router):
         api.add_router("/h/{hospital}", router, auth=inside)
+    for router in (exports_router, record_router):
+        api.add_router("/h/{hospital}", router, auth=inside)
+    api.add_router("/h/{hospital}", notices.router, auth=inside)
+    api.add_router("/h/{hospital}", rights.router, auth=inside)
+    api.add_router("/h/{hospital}", roster_router, auth=inside)
+    api.add_router("/h/{hospital}", cms_router, auth=OpenToVisitors())
+    for name in settings.API_ROUTERS:
+        api.add_router("/h/{hospital}", import_string(name), auth=OpenToVisitors())
     for plugin, router in sorted(routers.items()):
         api.add_router(f"/h/{{hospital}}/p/{plugin}", router, auth=InPlugin(plugin))
 
@@ -72,6 +91,13 @@ def _too_large(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
     return problem_response(
         Problem("too_large", "提交的内容过大，请缩短后再试；大文件请用上传。", 413), request
     )
+
+
+@api.exception_handler(OperationalError)
+@api.exception_handler(InterfaceError)
+def _away(request: HttpRequest, error: Exception) -> HttpResponse:
+    log.error("the database does not answer: %s", error)
+    return outage.answer(request)
 
 
 @api.exception_handler(Exception)

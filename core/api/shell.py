@@ -4,11 +4,14 @@ import json
 from collections.abc import Callable
 from functools import lru_cache
 
+from csp.constants import SELF
+from csp.decorators import csp_replace
 from django.conf import settings
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.templatetags.static import static
+from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
@@ -23,6 +26,13 @@ def page(request: HttpRequest) -> HttpResponse:
     return render(request, "site/shell.html", entries())
 
 
+@csp_replace({"frame-ancestors": [SELF]})
+@xframe_options_sameorigin
+def preview(request: HttpRequest, hospital: str, token: str) -> HttpResponse:
+    """The same for a preview, which the editors' screen shows in a frame of its own."""
+    return page(request)
+
+
 def entries() -> dict[str, list[str]]:
     """Addresses of the built entry, its styles and what it imports, by Vite's manifest."""
     return {kind: [static(f"site/{name}") for name in names] for kind, names in _manifest().items()}
@@ -33,7 +43,7 @@ def health(request: HttpRequest) -> JsonResponse:
     """200 when every part answers, else 503 with the part and what is wrong."""
     parts = {"database": _database()}
     for key, check in HEALTH.items():
-        parts[key] = check()
+        parts[key] = "数据库没有应答，无从检查" if parts["database"] else check()
     well = not any(parts.values())
     return JsonResponse(
         {"status": "ok" if well else "error", "parts": {key: said or "ok" for key, said in parts.items()}},

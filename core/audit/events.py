@@ -47,12 +47,17 @@ def record(
     return _write(kind, subject_type, subject_uid, data or {}, actor, _hospital_id(hospital))
 
 
-def read_event(principal: Any, subject_type: str, uid: Any, reason: str | None = None) -> Event:
-    """Record that a person is about to be shown sensitive data: one INSERT, before the answer. No transaction needed."""
-    actor = current_actor()
+def read_event(principal: Any, subject_type: str, uid: Any, reason: str | None = None, **facts: Any) -> Event:
+    """Record that a person is about to be shown sensitive data: one INSERT, before the answer. No transaction needed.
+
+    `reason` is what the person said; `facts`: `what` (list, page, file) and `rows`, how many things were shown.
+    """
+    actor = (
+        getattr(principal, "viewer", None) or current_actor()
+    )  # who looks with another's eyes is the one who looks
     if actor is None or actor.kind != "user":
         actor = Actor("user", str(getattr(principal, "user_uid", "") or principal.user_id), principal.label)
-    data = {"user": principal.user_id, "person": principal.person_id}
+    data = {"user": principal.user_id, "person": principal.person_id, **facts}
     if reason:
         data["reason"] = reason
     return _write(READ, subject_type, uid, data, actor, principal.hospital_id)

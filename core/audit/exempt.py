@@ -5,6 +5,8 @@ import re
 from django.apps import apps
 from django.db.models import Model
 
+from core.vault.fields import EqualityField, SealedField
+
 #: Table → why it has no triggers. A table not named here has them.
 EXEMPT: dict[str, str] = {
     "audit_change": "the record itself; sealed",
@@ -12,6 +14,7 @@ EXEMPT: dict[str, str] = {
     "audit_leaf": "the sealed log itself",
     "audit_head": "the sealed log itself, signed",
     "audit_sealer": "progress of the sealer, recomputed by verify",
+    "audit_readingday": "derived: counted from the sealed events; what is noted on it is an event itself",
     "django_session": "written on every sign-in without an actor; holds session secrets",
     "axes_accessattempt": "counts failed sign-ins of unknown people",
     "axes_accessattemptexpiration": "counts failed sign-ins of unknown people",
@@ -30,6 +33,10 @@ EXEMPT: dict[str, str] = {
     "wagtailadmin_editingsession": "written by a GET: who has a page open",
     "wagtailimages_rendition": "derived: written by a GET that first shows a picture",
     "wagtailembeds_embed": "derived: a cache",
+    "cms_cmsrendition": "derived: written by a GET that first shows a picture",
+    "cms_previewtext": "passing rows: texts on their way to a preview, swept after an hour",
+    "search_pending": "derived: changes that an engine could not take yet",
+    "search_ready": "derived: how far each search engine has come",
     "lake_lakecode": "derived: numbers for codes, up to a million rows in one import",
     "django_migrations": "written while the triggers are off; migrations are recorded as events",
 }
@@ -60,6 +67,9 @@ QUIET: dict[str, tuple[str, ...]] = {
         "message_id",
     ),
     "jobs_schedule": ("last_at", "due_at"),
+    "accounts_device": ("seen_at",),
+    "accounts_factorsecret": ("last_step",),
+    "accounts_robottoken": ("last_used_at",),
 }
 
 #: What stands in the log for a secret value. A mark, not an HMAC: a trigger on PostgreSQL has no key without pgcrypto.
@@ -72,10 +82,11 @@ def is_exempt(table: str) -> bool:
 
 
 def secret_columns(model: type[Model], columns: list[str]) -> list[str]:
-    """Columns of the model's table that are logged as a mark: named here, by pattern, or in `audit_secret`."""
+    """Columns of the model's table that are logged as a mark: named here, by pattern, in `audit_secret`, or sealed."""
     meta = model._meta
     own = {meta.get_field(name).column for name in getattr(model, "audit_secret", ())}
-    named = own | set(SECRET.get(meta.db_table, ()))
+    sealed = {field.column for field in meta.local_fields if isinstance(field, (SealedField, EqualityField))}
+    named = own | sealed | set(SECRET.get(meta.db_table, ()))
     return [column for column in columns if column in named or SECRET_NAMES.search(column)]
 
 

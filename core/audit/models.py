@@ -7,6 +7,8 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
 from core.kernel.ids import new_uid
+from core.org.models import HospitalModel
+from core.vault.fields import SealedField
 
 
 class Kind(models.TextChoices):
@@ -64,6 +66,7 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["subject_type", "subject_uid", "kind"], name="audit_event_subject"),
             models.Index(fields=["hospital", "at"], name="audit_event_hospital"),
+            models.Index(fields=["hospital", "kind", "at"], name="audit_event_kind"),
         ]
 
     def __str__(self) -> str:
@@ -120,3 +123,37 @@ class Sealer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.size}"
+
+
+class ReadingDay(HospitalModel):
+    """How many sensitive things one person looked at on one day, beside what is usual for the same person.
+
+    Counted again every hour from the sealed events (`core.audit.bulk`), so it is derived; `over` puts it on the audit
+    administrator's page, who notes there what came of it.
+    """
+
+    class State(models.TextChoices):
+        """Whether somebody has looked into it."""
+
+        OPEN = "open", "待核对"
+        CHECKED = "checked", "已核对"
+
+    day = models.DateField("日期")
+    actor = models.CharField("操作者", max_length=120)
+    label = SealedField("姓名")
+    lookups = models.PositiveIntegerField("查看条数", help_text="rows of class 3 and 4 shown that day")
+    usual = models.PositiveIntegerField(
+        "平时条数", help_text="median of the days before on which there were any"
+    )
+    limit = models.PositiveIntegerField("界限")
+    over = models.BooleanField("超过界限", default=False)
+    state = models.CharField("状态", max_length=10, choices=State.choices, default=State.OPEN)
+    note = SealedField("核对意见", null=True)
+
+    class Meta(HospitalModel.Meta):
+        verbose_name = verbose_name_plural = "每日查看"
+        constraints = [models.UniqueConstraint(fields=["hospital", "day", "actor"], name="audit_reading_day")]
+        indexes = [models.Index(fields=["hospital", "over", "-day"], name="audit_reading_over")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.lookups}"

@@ -1,7 +1,8 @@
 """The triggers in PostgreSQL's SQL: four a table, one call a statement over its transition tables.
 
 Row triggers cost a function call a row; a statement trigger writes the log of 10,000 rows with one INSERT.
-TRUNCATE, which no row trigger sees, is refused without an actor and logged as op T.
+TRUNCATE, which no row trigger sees, is refused without an actor and logged as op T. A frozen table has a fifth, which
+refuses UPDATE, DELETE and TRUNCATE.
 """
 
 from collections.abc import Iterable
@@ -11,6 +12,7 @@ from core.audit.exempt import MARK
 
 FUNCTION = "qinglian_audit"
 MASK = "qinglian_mask"
+KEEP = "qinglian_keep"
 _MASK_BODY = f"""
 SELECT CASE WHEN secret IS NULL THEN whole ELSE whole || coalesce(
   (SELECT jsonb_object_agg(k, '{MARK}'::text) FROM unnest(secret) k WHERE whole ->> k IS NOT NULL), '{{}}'::jsonb)
@@ -68,6 +70,20 @@ BEGIN
 END
 """
 
+_KEEP_BODY = """
+DECLARE
+  there boolean := true;
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN
+    EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', TG_TABLE_NAME) INTO there;
+    IF NOT there THEN
+      RETURN NULL;
+    END IF;
+  END IF;
+  RAISE EXCEPTION '% 的行一经写入不得修改或删除，已拒绝', TG_TABLE_NAME USING ERRCODE = 'integrity_constraint_violation';
+END
+"""
+
 #: op → clause of CREATE TRIGGER, pg_trigger.tgtype, old and new transition table.
 _OPS: dict[str, tuple[str, int, str | None, str | None]] = {
     "insert": ("AFTER INSERT ON {} REFERENCING NEW TABLE AS new_rows", 4, None, "new_rows"),
@@ -121,8 +137,8 @@ def actual(connection: Any) -> dict[str, Any]:
             )
         cursor.execute(
             "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = current_schema()::regnamespace"
-            " AND proname IN (%s, %s)",
-            [FUNCTION, MASK],
+            " AND proname IN (%s, %s, %s)",
+            [FUNCTION, MASK, KEEP],
         )
         found.update({f"{name}()": body for name, body in cursor.fetchall()})
     return found
@@ -130,10 +146,12 @@ def actual(connection: Any) -> dict[str, Any]:
 
 def expected(tables: Iterable[Any]) -> dict[str, Any]:
     """`table.op` → what the trigger should be, and the functions' texts."""
-    found: dict[str, Any] = {f"{FUNCTION}()": _BODY, f"{MASK}()": _MASK_BODY}
+    found: dict[str, Any] = {f"{FUNCTION}()": _BODY, f"{MASK}()": _MASK_BODY, f"{KEEP}()": _KEEP_BODY}
     for table in tables:
         for op, (_, kind, old, new) in _OPS.items():
             found[f"{table.table}.{op}"] = (kind, "O", FUNCTION, _arguments(table), old, new, True)
+        if table.frozen:
+            found[f"{table.table}.keep"] = (2 | 8 | 16 | 32, "O", KEEP, (), None, None, True)
     return found
 
 
@@ -142,6 +160,7 @@ def create(tables: Iterable[Any]) -> list[str]:
     statements = [
         f"CREATE FUNCTION {MASK}(whole jsonb, secret text[]) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $body${_MASK_BODY}$body$",
         f"CREATE FUNCTION {FUNCTION}() RETURNS trigger LANGUAGE plpgsql AS $body${_BODY}$body$",
+        f"CREATE FUNCTION {KEEP}() RETURNS trigger LANGUAGE plpgsql AS $body${_KEEP_BODY}$body$",
     ]
     for table in tables:
         arguments = ", ".join(f"'{argument}'" for argument in _arguments(table))
@@ -151,7 +170,23 @@ def create(tables: Iterable[Any]) -> list[str]:
                 f"CREATE TRIGGER qinglian_{op} {clause.format(target)}"
                 f" FOR EACH STATEMENT EXECUTE FUNCTION {FUNCTION}({arguments})"
             )
+        statements += freezing([table])
     return statements
+
+
+def freezing(tables: Iterable[Any]) -> list[str]:
+    """Statements that make only the triggers of frozen tables."""
+    return [
+        f'CREATE TRIGGER qinglian_keep BEFORE UPDATE OR DELETE OR TRUNCATE ON "{table.table}"'
+        f" FOR EACH STATEMENT EXECUTE FUNCTION {KEEP}()"
+        for table in tables
+        if table.frozen
+    ]
+
+
+def thawing(tables: Iterable[Any]) -> list[str]:
+    """Statements that remove only those."""
+    return [f'DROP TRIGGER IF EXISTS qinglian_keep ON "{table.table}"' for table in tables if table.frozen]
 
 
 def drop(connection: Any) -> list[str]:
@@ -165,6 +200,7 @@ def drop(connection: Any) -> list[str]:
         *statements,
         f"DROP FUNCTION IF EXISTS {FUNCTION}()",
         f"DROP FUNCTION IF EXISTS {MASK}(jsonb, text[])",
+        f"DROP FUNCTION IF EXISTS {KEEP}()",
     ]
 
 

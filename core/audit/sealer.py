@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connections, transaction
 from django.db.models import Exists, Max, OuterRef, Q
 
-from core.audit.heads import append_heads, last_filed_size, signed_head
+from core.audit.heads import append_heads, copy_heads, last_filed_size, signed_head
 from core.audit.leaves import FIELDS, MODELS, row_hash
 from core.audit.merkle import Frontier
 from core.audit.models import Head, Leaf, Sealer
@@ -162,6 +162,7 @@ def _file(using: str) -> None:
     newest = Head.objects.using(using).order_by("-id").first()
     if newest is None:
         return
-    filed = last_filed_size()
-    if newest.size > filed:
-        append_heads(Head.objects.using(using).filter(size__gt=filed).order_by("id"))
+    if newest.size > last_filed_size():
+        append_heads(lambda filed: Head.objects.using(using).filter(size__gt=filed).order_by("id"))
+    else:
+        copy_heads()  # what could not be copied the last time

@@ -1,4 +1,7 @@
-"""The triggers in SQLite's SQL: three a table, each row by itself. The actor comes from a function of the connection."""
+"""The triggers in SQLite's SQL: three a table, each row by itself. The actor comes from a function of the connection.
+
+A frozen table has two more, which refuse UPDATE and DELETE (INSERT OR REPLACE too: recursive triggers are on).
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -70,6 +73,32 @@ def _triggers(table: Any) -> list[tuple[str, str]]:
     for op, body in bodies.items():
         name = f"{PREFIX}{op}_{table.table}"
         found.append((name, f"CREATE TRIGGER {_name(name)} AFTER {op.upper()} ON {target} BEGIN {body} END"))
+    return found + (_keeping(table.table) if table.frozen else [])
+
+
+def freezing(tables: Iterable[Any]) -> list[str]:
+    """Statements that make only the triggers of frozen tables."""
+    return [text for table in tables if table.frozen for _, text in _keeping(table.table)]
+
+
+def thawing(tables: Iterable[Any]) -> list[str]:
+    """Statements that remove only those."""
+    return [
+        f"DROP TRIGGER IF EXISTS {_name(name)}"
+        for table in tables
+        if table.frozen
+        for name, _ in _keeping(table.table)
+    ]
+
+
+def _keeping(table: str) -> list[tuple[str, str]]:
+    """Triggers that refuse to change or remove a row."""
+    refusal = _text(f"{table} 的行一经写入不得修改或删除，已拒绝")
+    found = []
+    for op in ("update", "delete"):
+        name = f"{PREFIX}keep_{op}_{table}"
+        body = f"BEFORE {op.upper()} ON {_name(table)} BEGIN SELECT RAISE(ABORT, {refusal}); END"
+        found.append((name, f"CREATE TRIGGER {_name(name)} {body}"))
     return found
 
 

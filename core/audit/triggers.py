@@ -26,6 +26,7 @@ class Watched:
     secret: tuple[str, ...]
     quiet: tuple[str, ...]
     binary: tuple[str, ...]
+    frozen: bool = False  # the model says `audit_frozen`: rows are never changed or removed
 
 
 def watched(using: str = "default") -> list[Watched]:
@@ -50,6 +51,7 @@ def watched(using: str = "default") -> list[Watched]:
             tuple(exempt.secret_columns(model, columns)),
             tuple(c for c in exempt.QUIET.get(table, ()) if c in columns),
             tuple(name for name, kind in present[table] if kind in ("blob", "bytea")),
+            bool(getattr(model, "audit_frozen", False)),
         )
     return sorted(found.values(), key=lambda one: one.table)
 

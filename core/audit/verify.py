@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from core.audit.heads import filed_heads, signature_holds
+from django.db.models import Max
+
+from core.audit.heads import copy_state, filed_heads, signature_holds
 from core.audit.leaves import hashes
 from core.audit.merkle import Frontier, consistency_proof, inclusion_proof
 from core.audit.models import Head, Kind, Leaf, Sealer
@@ -21,7 +23,7 @@ KEEP = 100  # findings reported in full; the rest only counted
 class Finding:
     """One thing that is wrong: what, at which number of the log (from 0), which row, and a Chinese sentence."""
 
-    what: str  # edited | row_deleted | leaf_missing | order | truncated | head | signature | key | file | sealer
+    what: str  # edited | row_deleted | leaf_missing | order | truncated | head | signature | key | file | copy | sealer
     text: str
     number: int | None = None
     kind: str | None = None
@@ -39,6 +41,7 @@ class Report:
     unsealed: int = 0
     oldest_unsealed_seconds: float | None = None
     found: int = 0
+    copy: dict[str, Any] | None = None
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -66,18 +69,22 @@ class Report:
 
 
 def verify(*, using: str = "default") -> Report:
-    """Walk the whole log once. Finds edited, deleted, re-ordered and rolled-back rows, and heads that do not hold."""
+    """Walk the whole log once. Finds edited, deleted, re-ordered and rolled-back rows, and heads that do not hold.
+
+    The sealer may be at work meanwhile: what it adds is walked too.
+    """
     report = Report()
     stored = list(Head.objects.using(using).order_by("id"))
     filed, unreadable = filed_heads()
-    report.heads, report.heads_in_file = len(stored), len(filed)
     _check_places(report, stored, filed, unreadable)
-    frontier = _walk(report, stored, filed, using)
+    frontier, sealer = _walk(report, stored, filed, using)
+    report.heads, report.heads_in_file = len(stored), len(filed)
     report.size, report.root = frontier.size, frontier.root().hex()
     if frontier.size and max((head.size for head in stored), default=0) < frontier.size:
         report.add(Finding("head", "数据库中最后一次封存的签名不见了", frontier.size - 1))
     _check_signatures(report, stored, filed)
-    _check_sealer(report, frontier, using)
+    _check_sealer(report, frontier, sealer)
+    _check_copy(report)
     count, oldest = unsealed(using)
     report.unsealed = count
     if oldest:
@@ -111,16 +118,19 @@ def prove_growth(old_size: int, *, using: str = "default") -> dict[str, Any]:
     }
 
 
-def _walk(report: Report, stored: list[Head], filed: list[Head], using: str) -> Frontier:
+def _walk(
+    report: Report, stored: list[Head], filed: list[Head], using: str
+) -> tuple[Frontier, Sealer | None]:
     """Every leaf against its row; the tree against every head on the way. The first wrong root ends root checks.
 
     `good` is the last size that the second place confirms: after a roll-back our own sealer signs another history,
-    and those heads are in the database alone.
+    and those heads are in the database alone. Heads sealed while this walks are added to `stored`.
     """
     waiting = sorted([*stored, *filed], key=lambda head: head.size)
     confirmed = {(head.size, head.root) for head in filed}
     frontier, good, done, sound = Frontier(), 0, 0, True
-    for leaves in _leaves(using):
+    found = _Following(waiting, stored, using)
+    for leaves in found.leaves():
         fresh: dict[str, dict[int, bytes]] = {
             kind: hashes(kind, [row for _, k, row, _ in leaves if k == kind], using)
             for kind in (Kind.CHANGE, Kind.EVENT)
@@ -142,10 +152,46 @@ def _walk(report: Report, stored: list[Head], filed: list[Head], using: str) -> 
                     report.add(Finding("order", text, good))
                     sound = False
     if sound and done < len(waiting):
-        highest = waiting[-1].size
+        highest = max(head.size for head in waiting)
         text = f"记录被截断或回退：签名记到 {highest} 条，数据库里只有 {frontier.size} 条"
         report.add(Finding("truncated", text, min(good, frontier.size)))
-    return frontier
+    return frontier, found.sealer
+
+
+class _Following:
+    """The leaves up to the last known head; then those up to the heads that were sealed meanwhile; then what is left.
+
+    Leaves and their head come in one transaction. So a leaf without a head, looked for before the heads are read again,
+    is a leaf that nobody signed. `sealer`: its row, of the same moment.
+    """
+
+    def __init__(self, waiting: list[Head], stored: list[Head], using: str) -> None:
+        self._waiting, self._stored, self._using = waiting, stored, using
+        self.sealer: Sealer | None = None
+
+    def leaves(self) -> Iterator[list[tuple[int, str, int, bytes]]]:
+        """In chunks, by number."""
+        last = -(2**62)
+        while True:
+            known = max((head.size for head in self._waiting), default=0)
+            for chunk in _leaves(self._using, last, known):
+                yield chunk
+                last = chunk[-1][0]
+            top = Leaf.objects.using(self._using).aggregate(top=Max("number"))["top"]
+            self.sealer = Sealer.objects.using(self._using).filter(pk=1).first()
+            if not self._sealed_meanwhile():
+                if top is not None:
+                    yield from _leaves(self._using, last, top + 1)
+                return
+
+    def _sealed_meanwhile(self) -> bool:
+        """Take up the heads that are new since the last look."""
+        newest = max((head.pk for head in self._stored), default=0)
+        seen = {(head.size, head.root) for head in self._waiting}
+        new = list(Head.objects.using(self._using).filter(id__gt=newest).order_by("id"))
+        self._stored += new
+        self._waiting += [head for head in new if (head.size, head.root) not in seen]
+        return bool(new)
 
 
 def _check_row(report: Report, number: int, kind: str, row: int, sealed: bytes, fresh: bytes | None) -> None:
@@ -179,6 +225,18 @@ def _check_places(report: Report, stored: list[Head], filed: list[Head], unreada
         report.notes.append(f"第二处记录暂时落后：{last} / {highest}；下一次封存会补上")
 
 
+def _check_copy(report: Report) -> None:
+    """The copy elsewhere may lag, never disagree: then somebody rolled back database and file together."""
+    state = copy_state()
+    report.copy = state
+    if state is None:
+        return
+    if not state["agrees"]:
+        report.add(Finding("copy", f"{state['text']}（{state['where']}）"))
+    elif state["lags"]:
+        report.notes.append(f"另存的审计签名（{state['where']}）{state['text']}")
+
+
 def _check_signatures(report: Report, stored: list[Head], filed: list[Head]) -> None:
     seen: set[tuple[Any, ...]] = set()
     for head in [*stored, *filed]:
@@ -194,8 +252,7 @@ def _check_signatures(report: Report, stored: list[Head], filed: list[Head]) -> 
             return
 
 
-def _check_sealer(report: Report, frontier: Frontier, using: str) -> None:
-    sealer = Sealer.objects.using(using).filter(pk=1).first()
+def _check_sealer(report: Report, frontier: Frontier, sealer: Sealer | None) -> None:
     if sealer is None:
         if frontier.size:
             report.add(Finding("sealer", "封存进度不见了"))
@@ -203,10 +260,12 @@ def _check_sealer(report: Report, frontier: Frontier, using: str) -> None:
         report.add(Finding("sealer", f"封存进度（{sealer.size} 条）与封存条目（{frontier.size} 条）不一致"))
 
 
-def _leaves(using: str) -> Iterator[list[tuple[int, str, int, bytes]]]:
-    last = -(2**62)
+def _leaves(
+    using: str, last: int = -(2**62), below: int = 2**62
+) -> Iterator[list[tuple[int, str, int, bytes]]]:
+    """Leaves with `last` < number < `below`, in chunks."""
     while True:
-        rows = Leaf.objects.using(using).filter(number__gt=last).order_by("number")
+        rows = Leaf.objects.using(using).filter(number__gt=last, number__lt=below).order_by("number")
         chunk = list(rows.values_list("number", "kind", "row", "hash")[:CHUNK])
         if not chunk:
             return

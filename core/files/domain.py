@@ -95,6 +95,17 @@ def retire(file: StoredFile, *, by: Actor) -> None:
     file.state = "retired"
 
 
+def purge(file: StoredFile, *, by: Actor) -> None:
+    """Remove row and bytes for good; the record keeps that they were. Bytes that another row names stay.
+
+    Only for kinds whose bytes nobody else may be about to store (exports: each holds its own number).
+    """
+    with acting(by):
+        StoredFile.unscoped.filter(pk=file.pk).delete()
+    if not StoredFile.unscoped.filter(sha256=file.sha256).exists():
+        _blob(file.sha256).unlink(missing_ok=True)
+
+
 def root() -> Path:
     """The folder of all blobs, rights 0700."""
     return ensure_folder(settings.HOME / "files")

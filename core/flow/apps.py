@@ -9,3 +9,9 @@ class FlowConfig(AppConfig):
     name = "core.flow"
     label = "flow"
     verbose_name = "流程"
+
+    def ready(self) -> None:
+        """Register the job that reminds of deadlines."""
+        from core.flow import notices
+
+        notices.register()

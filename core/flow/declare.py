@@ -26,10 +26,21 @@ class State(_Strict):
 
 
 class Deadline(_Strict):
-    """Working days from the transition until the state it leads to is due, and why."""
+    """Working days from the transition until the state it leads to is due, and why.
 
-    working_days: int = Field(ge=0, le=400)
-    basis: str
+    Either the figure with its basis, or `rule`: the code of a rule (core.regulations) whose `working_days` hold in the
+    hospital on the day, with its basis and whether the hospital has confirmed it.
+    """
+
+    working_days: int | None = Field(default=None, ge=0, le=400)
+    basis: str = ""
+    rule: str = ""
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "Deadline":
+        if bool(self.rule) == (self.working_days is not None) or bool(self.rule) == bool(self.basis):
+            raise ValueError("a deadline names a rule, or working days with their basis")
+        return self
 
 
 class FormField(_Strict):

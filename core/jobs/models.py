@@ -35,6 +35,7 @@ class Job(HospitalModel):
     kind = models.CharField("种类", max_length=80)
     params = models.JSONField("参数", default=dict)
     requested_by = models.CharField("发起人", max_length=300, help_text="kind:id:label")
+    requester = models.CharField("发起账号", max_length=200, default="", help_text="kind:id，不随改名变化")
     state = models.CharField("状态", max_length=10, choices=State.choices, default=State.QUEUED)
 
     progress_done = models.BigIntegerField("已处理", default=0)

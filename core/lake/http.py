@@ -12,9 +12,12 @@ from core.jobs.domain.submit import submit
 from core.kernel.context import acting
 from core.kernel.errors import Forbidden, NotFound
 from core.lake import datasets, domain, rows
-from core.policy.decide import can, may
+from core.policy.decide import can, max_class, may
 
 router = Router(tags=["lake"])
+
+#: Lines of the hospital's own systems, landed or not.
+SENSITIVE = 3
 
 
 class Choice(Schema):
@@ -81,8 +84,10 @@ def upload(
 
 @router.get("/lake/uploads/{uid}", operation_id="lake_upload_get")
 def get_upload(request: HttpRequest, hospital: Path[str], uid: UUID) -> dict[str, Any]:
-    """What an upload holds."""
+    """What an upload holds, with samples of its lines: class 3, closed to borrowed eyes."""
     _ask(request)
+    if max_class(request.principal, "import", "lake.import") < SENSITIVE:
+        raise Forbidden()
     return domain.describe_upload(domain.get_upload(uid, hospital=request.hospital))
 
 

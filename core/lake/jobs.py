@@ -5,6 +5,7 @@ from typing import Any
 from core.jobs.domain.context import Cancelled, JobContext
 from core.jobs.registry import job
 from core.kernel.context import hospital_scope
+from core.lake import told
 
 
 @job("lake.import", label="导入数据", max_attempts=3)
@@ -19,4 +20,5 @@ def run(ctx: JobContext) -> dict[str, Any]:
         except Cancelled:
             domain.cancel_import(lake_import, by=ctx.actor)
             raise
+        told.finished(done, ctx)
         return domain.summary(done) | {"href": f"/h/{ctx.hospital.slug}/r/lake.import/{done.uid}"}

@@ -3,6 +3,7 @@
 from django.db import models
 
 from core.org.models import HospitalModel
+from core.vault.fields import SealedField
 
 
 class LakeUpload(HospitalModel):
@@ -105,6 +106,7 @@ class LakeImport(HospitalModel):
         indexes = [
             models.Index(fields=["hospital", "dataset", "fingerprint"], name="lake_import_print"),
             models.Index(fields=["hospital", "-id"], name="lake_import_newest"),
+            models.Index(fields=["hospital", "file_name"], name="lake_import_text"),
         ]
 
     def __str__(self) -> str:
@@ -121,8 +123,8 @@ class LakeQuarantine(HospitalModel):
     column = models.CharField("列", max_length=120, blank=True)
     cell = models.CharField("单元格", max_length=20, blank=True)
     reason = models.CharField("原因代码", max_length=40)
-    message = models.CharField("原因", max_length=400)
-    raw = models.JSONField("原始内容", default=dict)
+    message = SealedField("原因", help_text="may quote a wrong value, up to 400 characters")
+    raw = SealedField("原始内容", default="{}", help_text="JSON: heading → text as it came")
 
     class Meta(HospitalModel.Meta):
         verbose_name = verbose_name_plural = "隔离行"

@@ -1,5 +1,6 @@
 """Rows kept out, with place and reason; what is shown of them holds only the mapped columns, the patient hidden."""
 
+import json
 from typing import Any
 
 from core.kernel.context import Actor, acting
@@ -78,7 +79,7 @@ def _bad_cells(
                 cell=cell_of(sheet, name, row),
                 reason=reason,
                 message=message[:400],
-                raw=raw,
+                raw=json.dumps(raw, ensure_ascii=False),
             )
         )
     return found

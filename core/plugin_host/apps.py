@@ -12,5 +12,8 @@ class PluginHostConfig(AppConfig):
 
     def ready(self) -> None:
         from core.plugin_host import start
+        from core.plugin_host.standing import plugins
+        from core.status.registry import register_part
 
         start.load_all()
+        register_part("plugins", "插件", plugins, order=170, needs_database=False)

@@ -21,8 +21,12 @@ class Specs:
     """The hooks a plugin may answer."""
 
     @spec
-    def home_todos(self, principal: Any, today: Any) -> list[dict[str, Any]]:  # type: ignore[empty-body]
-        """Contribution: things waiting for this person, as home items (title, hint, href, due)."""
+    def home_todos(self, principal: Any, today: Any) -> list[dict[str, Any]] | dict[str, Any]:  # type: ignore[empty-body]
+        """Contribution: things waiting for this person, as home items (title, hint, href, due).
+
+        Where there may be more than are worth showing: {"items": the first of them, "total": how many there are,
+        "href": the list that holds them all}, or a list of such, one for each kind of thing.
+        """
 
     @spec
     def home_cards(self, principal: Any, today: Any) -> list[dict[str, Any]]:  # type: ignore[empty-body]

@@ -66,26 +66,15 @@ def read_manifest(path: Path) -> Manifest:
 
 @lru_cache
 def manifests() -> dict[str, Manifest]:
-    """Sound manifests of the installed plugins, by id."""
-    found = {}
-    for folder in settings.PLUGIN_FOLDERS:
-        for path in sorted(folder.glob("*/plugin.toml")):
-            try:
-                manifest = read_manifest(path)
-            except BadManifest:
-                continue  # `plugins doctor` and `plugins list` report it; the core starts without
-            if manifest.package in settings.INSTALLED_APPS:
-                found[manifest.id] = manifest
-    return found
+    """Manifests of the plugins that this process has loaded, by id."""
+    from core.plugin_host.discover import survey
+
+    sound = survey(settings.PLUGIN_FOLDERS).sound
+    return {code: one for code, one in sound.items() if one.package in settings.INSTALLED_APPS}
 
 
 def broken_manifests() -> dict[str, str]:
-    """Path → reason for each manifest that cannot be used."""
-    found = {}
-    for folder in settings.PLUGIN_FOLDERS:
-        for path in sorted(folder.glob("*/plugin.toml")):
-            try:
-                read_manifest(path)
-            except BadManifest as error:
-                found[str(path)] = str(error)
-    return found
+    """Place → reason for each manifest that cannot be used."""
+    from core.plugin_host.discover import survey
+
+    return survey(settings.PLUGIN_FOLDERS).broken

@@ -2,15 +2,20 @@
 
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from core.audit.events import record
 from core.jobs.domain import emit
 from core.kernel import clock
 from core.kernel.context import Actor, acting
 from core.kernel.errors import NotFound, Refused
 from core.org.models import Hospital
+from core.plugin_host import lock
+from core.plugin_host.lock import Standing
 from core.plugin_host.manifest import Manifest, manifests
 from core.policy.activation import CORE, enabled_plugins
 from core.policy.models import PluginActivation
+from core.settings.values import values
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,16 @@ def plugin_states(hospital: Hospital) -> list[PluginState]:
     """Every installed plugin with its switch in the hospital."""
     on = enabled_plugins(hospital.id)
     return [PluginState(manifest, code in on) for code, manifest in manifests().items()]
+
+
+def quarantined() -> list[Standing]:
+    """Plugins that are installed and not loaded, each with the reason and what to do, as of now."""
+    folders, home = settings.PLUGIN_FOLDERS, settings.HOME
+    known = lock.standings(folders, home, checksums=values().plugin_checksums)
+    out = [one for one in known.values() if not one.usable]
+    if lock.read(home) is not None:
+        out += lock.unexamined(folders, known)
+    return sorted((one for one in out if one.id not in manifests()), key=lambda one: one.id)
 
 
 def enable(plugin: str, hospital: Hospital, *, by: Actor) -> PluginState:
@@ -51,6 +66,9 @@ def _manifest(plugin: str) -> Manifest:
     try:
         return manifests()[plugin]
     except KeyError:
+        for one in quarantined():
+            if one.id == plugin:
+                raise Refused(f"“{one.name}”已被隔离，不能启用：{one.reason}。{one.cure}") from None
         raise NotFound("没有这个插件。") from None
 
 

@@ -1,15 +1,18 @@
 """Start-up: declarations and hooks of each sound plugin are registered; unsound policy refuses to start."""
 
+import logging
 from importlib import import_module
 from importlib.util import find_spec
 
 from core.flow.declare import load_flow
 from core.plugin_host import dispatch
 from core.plugin_host.manifest import Manifest, manifests
+from core.plugin_host.service import quarantined
 from core.policy.decide import check_table
 from core.policy.table import BadTable, load_table, table
 from core.policy.types import TypePolicy, register_type, type_policy
 
+log = logging.getLogger(__name__)
 register_type(TypePolicy("core.plugin", "插件", 2))
 
 
@@ -17,6 +20,8 @@ def load_all() -> None:
     """Register what every plugin declares. Each plugin's `plugin` module registers its resources, jobs and types."""
     for manifest in manifests().values():
         _load(manifest)
+    for one in quarantined():
+        log.warning("插件“%s”（%s）已隔离，没有载入：%s。%s", one.name, one.id, one.reason, one.cure)
 
 
 def check_policy() -> None:

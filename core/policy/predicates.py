@@ -1,4 +1,4 @@
-"""The predicate algebra: true, false, equals, in, and, or over named attributes; three compilers, one meaning.
+"""The predicate algebra: true, false, in, not in, and, or over named attributes; three compilers, one meaning.
 
 Two-valued: an attribute that is null equals nothing. What a form cannot express is refused when the type registers.
 """
@@ -31,6 +31,14 @@ class In:
 
 
 @dataclass(frozen=True)
+class NotIn:
+    """The attribute is none of the values. A missing value equals nothing, so it is none of them."""
+
+    attr: str
+    values: frozenset[Any]
+
+
+@dataclass(frozen=True)
 class And:
     """All parts hold."""
 
@@ -44,7 +52,7 @@ class Or:
     parts: tuple["Predicate", ...]
 
 
-Predicate = Always | Never | In | And | Or
+Predicate = Always | Never | In | NotIn | And | Or
 
 
 def holds(predicate: Predicate, read: Callable[[str], Any]) -> bool:
@@ -56,6 +64,8 @@ def holds(predicate: Predicate, read: Callable[[str], Any]) -> bool:
             return False
         case In(attr, allowed):
             return read(attr) in allowed
+        case NotIn(attr, refused):
+            return read(attr) not in refused
         case And(parts):
             return all(holds(part, read) for part in parts)
         case Or(parts):
@@ -71,7 +81,15 @@ def to_q(predicate: Predicate, paths: Mapping[str, str]) -> Q:
             return Q(pk__in=[])
         case In(attr, allowed):
             return Q(**{f"{paths[attr]}__in": sorted(allowed, key=repr)})
+        case NotIn(attr, refused):
+            if not refused:
+                return Q()
+            # null said aloud: what is joined or computed is not known to be nullable, and NOT (null IN …) is null
+            inside = Q(**{f"{paths[attr]}__in": sorted(refused, key=repr)})
+            return Q(**{f"{paths[attr]}__isnull": True}) | ~inside
         case And(parts):
+            if any(isinstance(part, Never) for part in parts):
+                return Q(pk__in=[])
             return reduce(and_, (to_q(part, paths) for part in parts), Q())
         case Or(parts):
             if any(isinstance(part, Always) for part in parts):
@@ -92,10 +110,59 @@ def to_ibis(predicate: Predicate, table: Any, columns: Mapping[str, str]) -> Any
             if not allowed:
                 return ibis.literal(False)
             return table[columns[attr]].isin(sorted(allowed, key=repr)).fill_null(False)
+        case NotIn(attr, refused):
+            if not refused:
+                return ibis.literal(True)
+            return ~table[columns[attr]].isin(sorted(refused, key=repr)).fill_null(False)
         case And(parts):
             return reduce(and_, (to_ibis(part, table, columns) for part in parts), ibis.literal(True))
         case Or(parts):
             return reduce(or_, (to_ibis(part, table, columns) for part in parts), ibis.literal(False))
+
+
+def negated(predicate: Predicate) -> Predicate:
+    """True of exactly the rows of which `predicate` is not: written without a general "not", so that every form has it."""
+    match predicate:
+        case Always():
+            return Never()
+        case Never():
+            return Always()
+        case In(attr, values):
+            return NotIn(attr, values)
+        case NotIn(attr, values):
+            return In(attr, values)
+        case And(parts):
+            return any_of([negated(part) for part in parts])
+        case Or(parts):
+            return all_of([negated(part) for part in parts])
+
+
+def spelled(predicate: Predicate) -> str:
+    """One spelling for equal predicates, whatever the order in which their parts came together."""
+    match predicate:
+        case Always():
+            return "always"
+        case Never():
+            return "never"
+        case In(attr, values):
+            return f"{attr} in [{', '.join(sorted(map(repr, values)))}]"
+        case NotIn(attr, values):
+            return f"{attr} not in [{', '.join(sorted(map(repr, values)))}]"
+        case And(parts):
+            return f"all({', '.join(sorted({spelled(part) for part in parts}))})"
+        case Or(parts):
+            return f"any({', '.join(sorted({spelled(part) for part in parts}))})"
+
+
+def attributes(predicate: Predicate) -> frozenset[str]:
+    """Names of the attributes it asks of."""
+    match predicate:
+        case In(attr, _) | NotIn(attr, _):
+            return frozenset([attr])
+        case And(parts) | Or(parts):
+            return frozenset().union(*(attributes(part) for part in parts))
+        case _:
+            return frozenset()
 
 
 def any_of(parts: list[Predicate]) -> Predicate:

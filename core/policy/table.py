@@ -4,7 +4,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-RELATIONS = frozenset({"hospital", "department", "campus", "own"})
+RELATIONS = frozenset({"hospital", "department", "campus", "party", "own"})
 EFFECTS = frozenset({"allow", "mask", "approve", "deny"})
 
 

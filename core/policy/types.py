@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+#: The attribute that is the thing's own uid: what a recusal from one object asks of.
+OBJECT = "object"
+
 
 @dataclass(frozen=True)
 class TypePolicy:
     """One type: `attrs` maps attribute → ORM path, `lines` maps attribute → column of a line table.
 
-    Attributes: department, campus, person, state. `department_by` says whether rows carry department ids or codes.
+    Attributes: department, campus, party, person, state, object (the thing's own uid). `department_by` says whether rows carry department ids or codes,
+    `campus_by` whether they carry campus ids, codes or (as lines of the hospital's own systems do) names.
     """
 
     key: str
@@ -16,8 +20,9 @@ class TypePolicy:
     data_class: int
     attrs: Mapping[str, str] = field(default_factory=dict)
     lines: Mapping[str, str] = field(default_factory=dict)
-    department_by: str = "id"
-    person_by: str = "person"  # person | user | source_code
+    department_by: str = "id"  # id | code
+    campus_by: str = "id"  # id | code | name
+    person_by: str = "person"  # person | user | actor (kind:id) | source_code
 
 
 class UnknownType(LookupError):

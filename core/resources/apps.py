@@ -12,7 +12,11 @@ class ResourcesConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the export job and the lists of the organisation."""
-        from core.resources import export, specs_org
+        from core.resources import export, searchable_org, specs_export, specs_org, specs_policy, specs_record
 
         export.register()
+        specs_export.register()
+        specs_record.register()
         specs_org.register()
+        specs_policy.register()
+        searchable_org.register()

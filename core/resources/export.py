@@ -1,71 +1,107 @@
-"""A list as an Excel file, made by a job: the same rows, order and masks as the list, with the requester's rights."""
+"""The one export path's job: rights of this moment, rows, file, record. What asks for it is `export_asks`.
 
+The requester's rights are read afresh when the job runs: a post that ended in between gives no file, a narrower one
+gives fewer rows and more masks, and one that would show more than was asked and approved is refused.
+"""
+
+import json
 import secrets
 from collections.abc import Iterator
-from datetime import date, datetime
-from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from core.kernel import clock
 from core.kernel.context import hospital_scope
-from core.kernel.errors import NotFound, Refused
-from core.kernel.expressions import in_words
-from core.resources import listing, registry
+from core.kernel.errors import Forbidden, NotFound, Problem, Refused
+from core.kernel.expressions import fields_used, in_words
+from core.resources import export_file, export_rules, exporters, listing, ports, registry
+from core.resources.exporters import Exporter, Offer, Sheet, register_exporter
+from core.resources.models import ExportRequest
 from core.resources.registry import Registered
 from core.resources.rights import Rights
 from core.resources.source import Scope
-from core.resources.spec import Field, Row
+from core.resources.spec import Row
 
 KIND = "resources.export"
-MAX_ROWS = 100_000
+SWEEP = "resources.export_sweep"
+#: The exporter of every declared list.
+LIST = "list"
 PAGE = 1000
-CELL_LIMIT = 32_000  # Excel takes 32,767
 ACTIONS = ("view", "export")
+#: What the file hangs on: no resource, so that only the download of the request hands it out.
+OWNER = "exports.file"
+CONTENT = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def register() -> None:
-    """Make the job known."""
-    from core.jobs.registry import job
+    """Make the job, its sweep and the exporter of lists known."""
+    from core.jobs.registry import every, job
+    from core.resources.export_sweep import sweep
 
-    job(KIND, label="导出表格", max_attempts=3)(run)
+    job(KIND, label="导出表格", max_attempts=3, resumable=False)(run)
+    job(SWEEP, label="清理过期的导出文件")(sweep)
+    every(3600, SWEEP)
+    register_exporter(Exporter(LIST, offer_list, sheet_of_list))
 
 
 def run(ctx: Any) -> dict[str, Any]:
-    """Write the file, keep it, record who exported what. Raises Problem: not found, refused (too many rows)."""
-    from core.policy.activation import is_enabled
-
-    principal = _principal(ctx.params["user"], ctx.hospital)
-    found = registry.get(ctx.params["key"])
-    if principal is None or found is None or not is_enabled(found.spec.plugin, ctx.hospital.id):
-        raise NotFound()
-    rights = Rights(principal, found, ACTIONS)
-    if not found.spec.export or not all(rights.may(a) for a in ACTIONS):
-        raise NotFound()
+    """Make the file of one request. Raises Problem: not found, refused; the request then says why, too."""
     with hospital_scope(ctx.hospital):
-        asked = listing.read(rights, ctx.params["where"], ctx.params["q"], ctx.params["order"])
-        scope = Scope(principal, found.spec.policy_type, ACTIONS)
-        total = found.source.count(scope, asked.where, MAX_ROWS)
-        if total > MAX_ROWS:
-            raise Refused(f"结果超过 {MAX_ROWS} 行，无法一次导出。请增加筛选条件后分几次导出。")
-        when = clock.now().astimezone(ZoneInfo(ctx.hospital.zone))
-        said = f"{ctx.hospital.name}；导出人 {principal.label}；{when:%Y-%m-%d %H:%M}；筛选：{words(found, asked.where)}；共 {total} 行"
-        draft = _draft()
+        request = ExportRequest.objects.filter(uid=ctx.params.get("request") or None).first()
+        if request is None:
+            raise NotFound("没有找到这次导出，请重新申请。")
+        if request.state != ExportRequest.State.MAKING:
+            raise Refused("这次导出已经结束，请重新申请。")
         try:
-            pages = _rows(found, rights, scope, asked, ctx, total)
-            written, masked = write(draft, found, said, pages)
-            return _keep(
-                ctx,
-                principal,
-                found,
-                draft,
-                f"{found.spec.label_plural or found.spec.label} {when:%Y%m%d-%H%M}.xlsx",
-                written,
-                masked,
-            )
-        finally:
-            draft.unlink(missing_ok=True)
+            return _make(ctx, request)
+        except Problem as problem:
+            if problem.code != "unavailable":  # that one is tried again
+                with ctx.commit():
+                    close(request, ExportRequest.State.FAILED, problem.detail)
+            raise
+
+
+def close(request: ExportRequest, state: str, note: str) -> None:
+    """End a request without a file, and tell: inside `acting()`."""
+    now = clock.now()
+    ExportRequest.objects.filter(pk=request.pk).update(state=state, note=note[:300], expires_at=None)
+    request.state, request.note = state, note[:300]
+    facts = {"request": str(request.uid), "number": request.number, "state": state}
+    ports.record("export.refused", export_rules.TYPE, str(request.uid), facts, request.hospital)
+    ports.emit("export.refused", facts | {"at": now.isoformat()}, request.hospital)
+
+
+def offer_list(principal: Any, asked: dict[str, Any]) -> Offer:
+    """Whether this list may be exported now, of which class it is. Raises NotFound, Forbidden, Refused, Invalid."""
+    found, rights = _list(principal, asked)
+    if not found.spec.export:
+        raise Refused("这个列表不提供导出。")
+    if not rights.may("export"):
+        raise Forbidden("您没有导出这个列表的权限。如需导出，请联系医院管理员。")
+    want = listing.read(rights, asked.get("where"), asked.get("q", ""), asked.get("order", ""))
+    label = found.spec.label_plural or found.spec.label
+    about = words(found, want.where)
+    data_class = export_rules.class_of(rights)
+    return Offer(found.spec.key, label, data_class, about, plugin=found.spec.plugin)
+
+
+def sheet_of_list(principal: Any, asked: dict[str, Any], limit: int, ctx: Any) -> Sheet:
+    """The rows of the list, in its order, masked as the list is."""
+    found, rights = _list(principal, asked)
+    want = listing.read(rights, asked.get("where"), asked.get("q", ""), asked.get("order", ""))
+    scope = Scope(principal, found.spec.policy_type, ACTIONS)
+    total = found.source.count(scope, want.where, limit)
+    if total > limit:
+        raise Refused(f"结果超过 {limit:,} 行，无法一次导出。请增加筛选条件后分几次导出。")
+    return Sheet(
+        title=found.spec.label_plural or found.spec.label,
+        columns=tuple(f for f in found.spec.fields if f.column),
+        rows=_rows(found, rights, scope, want, ctx, total, limit),
+        said=f"筛选：{words(found, want.where)}；共 {total} 行",
+        facts={"filters": sorted(fields_used(want.where))},
+    )
 
 
 def words(found: Registered, where: Any) -> str:
@@ -76,55 +112,24 @@ def words(found: Registered, where: Any) -> str:
     )
 
 
-def write(path: Path, found: Registered, said: str, rows: Iterator[Row]) -> tuple[int, bool]:
-    """One sheet, row by row: title, what it is, labels, rows. How many rows, and whether anything is masked.
+def _list(principal: Any, asked: dict[str, Any]) -> tuple[Registered, Rights]:
+    from core.policy.activation import is_enabled
 
-    Text is always written as text, so that "=1+1" typed into a name never becomes a formula.
-    """
-    import xlsxwriter
-
-    columns = [f for f in found.spec.fields if f.column]
-    options = {
-        "constant_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-    }
-    with xlsxwriter.Workbook(str(path), options) as book:
-        styles = {
-            "title": book.add_format({"bold": True, "font_size": 14}),
-            "head": book.add_format({"bold": True, "bottom": 1, "bg_color": "#EEF3F1"}),
-            "date": book.add_format({"num_format": "yyyy-mm-dd"}),
-            "datetime": book.add_format({"num_format": "yyyy-mm-dd hh:mm"}),
-            "money": book.add_format({"num_format": "#,##0.00"}),
-            "text": None,
-        }
-        sheet = book.add_worksheet(_sheet_name(found.spec.label_plural or found.spec.label))
-        sheet.freeze_panes(3, 0)
-        for i, field in enumerate(columns):
-            sheet.set_column(i, i, 24 if field.role == "primary" else 14)
-        sheet.write_string(0, 0, found.spec.label_plural or found.spec.label, styles["title"])
-        sheet.write_string(1, 0, said[:CELL_LIMIT])
-        for i, field in enumerate(columns):
-            sheet.write_string(2, i, field.label, styles["head"])
-        written, masked = 0, False
-        for row in rows:
-            for i, field in enumerate(columns):
-                if field.key in row.masked:
-                    masked = True
-                    sheet.write_string(3 + written, i, "…")
-                else:
-                    _cell(sheet, 3 + written, i, field, row.values.get(field.key), styles)
-            written += 1
-        if masked:
-            sheet.write_string(4 + written, 0, "“…”表示您无权查看的内容。")
-    return written, masked
+    found = registry.get(asked["key"])
+    if found is None or not is_enabled(found.spec.plugin, principal.hospital_id):
+        raise NotFound()
+    rights = Rights(principal, found, ACTIONS)
+    if not rights.may("view"):
+        raise NotFound()
+    return found, rights
 
 
-def _rows(found: Registered, rights: Rights, scope: Scope, asked: Any, ctx: Any, total: int) -> Iterator[Row]:
+def _rows(
+    found: Registered, rights: Rights, scope: Scope, asked: Any, ctx: Any, total: int, limit: int
+) -> Iterator[Row]:
     place, done = None, 0
-    while done < MAX_ROWS:
-        page = found.source.select(scope, asked.where, asked.order, place, min(PAGE, MAX_ROWS - done))
+    while done < limit:
+        page = found.source.select(scope, asked.where, asked.order, place, min(PAGE, limit - done))
         for row in page:
             yield rights.masked(row)
         done += len(page)
@@ -134,46 +139,158 @@ def _rows(found: Registered, rights: Rights, scope: Scope, asked: Any, ctx: Any,
         place = page[-1].place
 
 
+def _make(ctx: Any, request: ExportRequest) -> dict[str, Any]:
+    from core.policy.activation import is_enabled
+
+    principal = requester(str(request.user_uid), ctx.hospital)
+    exporter = exporters.get(request.exporter)
+    if principal is None or principal.person_id != request.person_id:
+        raise Refused("申请人现在没有任职，或账号已经停用，没有制作文件。")
+    if exporter is None:
+        raise Refused("制作这种文件的程序没有安装，没有制作文件。")
+    asked = json.loads(request.asked)
+    try:
+        offer = exporter.offer(principal, asked)
+    except Problem as problem:
+        if problem.code not in ("not_found", "forbidden"):
+            raise
+        raise Refused("申请人现在没有导出这项内容的权限，没有制作文件。") from None
+    if not is_enabled(offer.plugin, ctx.hospital.id):
+        raise Refused("这项功能在本院已停用，没有制作文件。")
+    if offer.data_class > request.data_class or (
+        export_rules.needs_approval(offer.data_class) and request.approver_id is None
+    ):
+        raise Refused("申请之后权限有变化，内容的密级高于当时申请的，请重新申请。")
+    if exporter.sheet is None:
+        raise Refused("这种文件不由任务制作，没有制作文件。")
+    sheet = exporter.sheet(principal, asked, export_rules.row_limit(offer.data_class), ctx)
+    when = clock.now().astimezone(ZoneInfo(ctx.hospital.zone))
+    draft = _draft()
+    try:
+        until = clock.now() + export_rules.FILE_KEPT
+        written, masked = _written(draft, ctx.hospital, principal, request, sheet, when, until)
+        name = f"{sheet.title} {when:%Y%m%d-%H%M}.xlsx"
+        return _keep(ctx, principal, request, offer, draft, name, sheet.facts, (written, masked))
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def made_now(principal: Any, request: ExportRequest, sheet: Sheet) -> bytes:
+    """The workbook of a sheet that is made at its download, in memory alone."""
+    from core.org.models import Hospital
+
+    hospital, buffer = Hospital.objects.get(pk=request.hospital_id), BytesIO()
+    when = clock.now().astimezone(ZoneInfo(hospital.zone))
+    _written(buffer, hospital, principal, request, sheet, when, request.expires_at)
+    return buffer.getvalue()
+
+
+def _written(
+    to: Path | BytesIO,
+    hospital: Any,
+    principal: Any,
+    request: ExportRequest,
+    sheet: Sheet,
+    when: Any,
+    until: Any,
+) -> tuple[int, bool]:
+    mark = f"{principal.label[: export_file.HEADER_LIMIT]}  {when:%Y-%m-%d %H:%M}  {request.number}"
+    said = f"{hospital.name}；导出人 {principal.label}；{when:%Y-%m-%d %H:%M}；编号 {request.number}；{sheet.said}"
+    marked = Sheet(sheet.title, sheet.columns, sheet.rows, said, sheet.facts)
+    return export_file.write(to, marked, mark, _cover(hospital, principal, request, sheet, when, until))
+
+
+def _cover(
+    hospital: Any, principal: Any, request: ExportRequest, sheet: Sheet, when: Any, until: Any
+) -> list[tuple[str, str]]:
+    classes = {1: "公开", 2: "内部", 3: "敏感"}
+    return [
+        ("导出编号", request.number),
+        ("医院", hospital.name),
+        ("内容", sheet.title),
+        ("范围", request.about or "全部"),
+        ("导出人", principal.label),
+        ("导出时间", f"{when:%Y-%m-%d %H:%M:%S}"),
+        ("用途", export_rules.purpose_words(request.purpose, request.purpose_text)),
+        ("密级", classes.get(request.data_class, str(request.data_class))),
+        ("批准人", request.approver_name or "不需要批准"),
+        ("下载", f"只能下载一次，{until.astimezone(ZoneInfo(hospital.zone)):%Y-%m-%d %H:%M} 前有效"),
+        ("请注意", "每一页都印有导出人、时间和编号。请只用于上面写明的用途，用完后及时删除。"),
+        ("说明", sheet.said),
+    ]
+
+
 def _keep(
-    ctx: Any, principal: Any, found: Registered, draft: Path, name: str, written: int, masked: bool
+    ctx: Any,
+    principal: Any,
+    request: ExportRequest,
+    offer: Offer,
+    draft: Path,
+    name: str,
+    about: Any,
+    counted: tuple[int, bool],
 ) -> dict[str, Any]:
     from core.files.domain import store_path
-    from core.resources import ports
 
-    spec = found.spec
-    content = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    mine = {"owner_type": "org.user", "owner_uid": principal.user_uid}  # only who asked for it may open it
-    about = {"kind": "export", "data_class": spec.data_class, "content_type": content, **mine}
-    file = store_path(draft, name=name, hospital=ctx.hospital, by=principal.actor, **about)
-    href = f"/api/v1/h/{ctx.hospital.slug}/files/{file.uid}/content"
+    file = store_path(
+        draft,
+        name=name,
+        hospital=ctx.hospital,
+        by=principal.actor,
+        kind="export",
+        data_class=request.data_class,
+        content_type=CONTENT,
+        owner_type=OWNER,
+        owner_uid=request.uid,
+    )
+    now = clock.now()
     answer = {
         "file": str(file.uid),
+        "request": str(request.uid),
+        "number": request.number,
         "name": name,
         "size": file.size,
-        "rows": written,
-        "masked": masked,
-        "href": href,
+        "rows": counted[0],
+        "masked": counted[1],
+        "href": f"/api/v1/h/{ctx.hospital.slug}/exports/{request.uid}/download",
     }
     with ctx.complete(answer):
+        made = ExportRequest.objects.filter(pk=request.pk, state=ExportRequest.State.MAKING).update(
+            state=ExportRequest.State.READY,
+            file_uid=file.uid,
+            file_name=name,
+            sha256=file.sha256,
+            rows=counted[0],
+            masked=counted[1],
+            reach=export_rules.reach(principal, offer.subject),
+            expires_at=now + export_rules.FILE_KEPT,
+        )
+        if not made:
+            raise Refused("这次导出已经结束，请重新申请。")
         facts = {
-            "rows": written,
-            "masked": masked,
+            "rows": counted[0],
+            "masked": counted[1],
             "file": str(file.uid),
             "sha256": file.sha256,
-            "where": ctx.params["where"],
-            "q": ctx.params["q"],
+            "number": request.number,
+            "class": request.data_class,
+            "purpose": request.purpose,
+            **about,
         }
-        ports.record(f"{spec.key}.export", spec.key, "*", facts, ctx.hospital)
-        ports.emit(f"{spec.key}.export", {"rows": written, "file": str(file.uid)}, ctx.hospital)
+        ports.record(f"{offer.subject}.export", offer.subject, offer.uid, facts, ctx.hospital)
+        ports.emit(f"{offer.subject}.export", {"rows": counted[0], "file": str(file.uid)}, ctx.hospital)
+        ready = {"request": str(request.uid), "number": request.number, "user": str(request.user_uid)}
+        ports.emit("export.ready", ready, ctx.hospital)
     return answer
 
 
-def _principal(user_uid: str, hospital: Any) -> Any:
-    from core.org.models import User
+def requester(user_uid: str, hospital: Any) -> Any:
+    """The person's rights in the hospital as they are now; None without any."""
+    from core.org.models import Hospital, User
     from core.policy.principal import principal_for
 
     user = User.objects.filter(uid=user_uid, is_active=True).first()
-    return principal_for(user, hospital) if user else None
+    return principal_for(user, Hospital.objects.get(pk=hospital.id)) if user else None
 
 
 def _draft() -> Path:
@@ -182,24 +299,3 @@ def _draft() -> Path:
     folder = Path(settings.HOME) / "exports"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder / f"{secrets.token_hex(16)}.xlsx"
-
-
-def _sheet_name(label: str) -> str:
-    return "".join(c for c in label if c not in "[]:*?/\\'")[:31] or "导出"
-
-
-def _cell(sheet: Any, line: int, column: int, field: Field, value: Any, styles: dict[str, Any]) -> None:
-    if value is None:
-        return
-    if isinstance(value, bool):
-        sheet.write_string(line, column, "是" if value else "否")
-    elif isinstance(value, datetime):
-        local = value.astimezone(ZoneInfo("Asia/Shanghai")).replace(tzinfo=None) if value.tzinfo else value
-        sheet.write_datetime(line, column, local, styles["datetime"])
-    elif isinstance(value, date):
-        sheet.write_datetime(line, column, value, styles["date"])
-    elif isinstance(value, int | float | Decimal) and len(str(value)) <= 15:
-        sheet.write_number(line, column, value, styles["money"] if field.type == "money" else None)
-    else:  # texts, and numbers that Excel's doubles would change
-        text = field.labels.get(str(value), str(value))
-        sheet.write_string(line, column, "".join(c for c in text if c >= " " or c in "\t\n")[:CELL_LIMIT])

@@ -12,7 +12,7 @@ from core.kernel import clock
 from core.kernel.context import HospitalRef, acting, hospital_scope
 from core.kernel.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Problem, Refused
 from core.policy.activation import is_enabled
-from core.resources import cursor, forms, idempotency, listing, ports, present, registry
+from core.resources import cursor, export_asks, forms, idempotency, listing, ports, present, reading, registry
 from core.resources.registry import Registered
 from core.resources.rights import Rights
 from core.resources.source import COUNT_CAP, Measure, Scope, Stale
@@ -40,8 +40,12 @@ def rows(
     order: str = "",
     after: str | None = None,
     limit: int | None = None,
+    reason: str = "",
 ) -> dict[str, Any]:
-    """One page of the list: {rows, next, count, as_of?}. `key` may be a `nested` resource. Raises NotFound, Invalid."""
+    """One page of the list: {rows, next, count, as_of?}. `key` may be a `nested` resource.
+
+    `reason`: what the person said they look for. Raises NotFound, Invalid, Problem reason_needed (428).
+    """
     with _open(principal, key) as (found, rights):
         _viewable(rights)
         size = listing.page_size(limit)
@@ -54,8 +58,7 @@ def rows(
             counted = found.source.count(scope, asked.where, COUNT_CAP) if more else len(page)
             count = (min(counted, COUNT_CAP), counted > COUNT_CAP)
         shown = [rights.masked(row) for row in page]
-        if rights.sensitive(shown):
-            ports.read_event(principal, found.spec.key, LIST, f"列表，{len(shown)} 行")
+        reading.note(rights, principal, found.spec.key, LIST, shown, reason)
         slug = _hospital(principal).slug
         answer: dict[str, Any] = {
             "rows": [present.row(found.spec, row, slug) for row in shown],
@@ -66,13 +69,15 @@ def rows(
         return answer | ({"as_of": as_of} if as_of else {})
 
 
-def row(principal: Any, key: str, uid: str) -> dict[str, Any]:
-    """The detail page: {row, title, subtitle, breadcrumbs, badges, panels, actions}. Raises NotFound."""
+def row(principal: Any, key: str, uid: str, *, reason: str = "") -> dict[str, Any]:
+    """The detail page: {row, title, subtitle, breadcrumbs, badges, panels, actions}.
+
+    Raises NotFound, Problem reason_needed (428) for secret data looked at without a `reason`.
+    """
     with _open(principal, key) as (found, rights):
         it = found.spec
         one = rights.masked(_get(found, principal, uid))
-        if rights.sensitive([one]):
-            ports.read_event(principal, key, one.uid, "详情")
+        reading.note(rights, principal, key, one.uid, [one], reason)
         slug = _hospital(principal).slug
         panels = it.panels(one, principal) if it.panels else [present.fields_panel(it, one)]
         return {
@@ -133,7 +138,7 @@ def command(
                     return dict(kept.response)
             answer = _run(found, rights, action, uid, expected_version, given, tuple(files))
             if kept is not None:
-                idempotency.keep(kept, answer)
+                idempotency.keep(kept, {k: v for k, v in answer.items() if k != "data"})
             return answer
 
 
@@ -144,24 +149,23 @@ def export(
     where: Any = None,
     q: str = "",
     order: str = "",
+    purpose: str = "",
+    purpose_text: str = "",
     idempotency_key: str | None = None,
 ) -> dict[str, Any]:
-    """Start the export of a list to Excel: {job}. Rows and masks follow the requester's rights when the job runs."""
-    with _open(principal, key) as (found, _):
-        rights = Rights(principal, found, ("view", "export"))
-        _viewable(rights)
-        if not found.spec.export:
-            raise Refused("这个列表不提供导出。")
-        if not rights.may("export"):
-            raise Forbidden("您没有导出这个列表的权限。如需导出，请联系医院管理员。")
-        listing.read(rights, where, q, order)  # refuse now what the job would refuse later
-        params = {"key": key, "where": where, "q": q, "order": order, "user": principal.user_uid}
-        with acting(principal.actor):
-            return {
-                "job": ports.submit(
-                    "resources.export", params, principal.actor, _hospital(principal), idempotency_key
-                )
-            }
+    """Ask for a list as an Excel file: {job}, or {request} when a second person must agree first.
+
+    Rows and masks follow the requester's rights when the job runs. Raises NotFound, Forbidden, Refused, Invalid.
+    """
+    asked = {"key": key, "where": where, "q": q, "order": order}
+    return export_asks.ask(
+        principal,
+        "list",
+        asked,
+        purpose=purpose,
+        purpose_text=purpose_text,
+        idempotency_key=idempotency_key,
+    )
 
 
 def aggregate(
@@ -242,7 +246,7 @@ def _run(
             )
     elif uid is not None:
         raise Invalid("这项操作不针对单独一行。", [FieldError("/uid", "不应填写")])
-    cleaned = forms.clean(action.form, given, principal)
+    cleaned = forms.clean(action.form_for(before, principal), given, principal)
     order = Command(
         it.key, action.verb, uid, expected_version, cleaned, files, principal, principal.actor, clock.now()
     )
@@ -260,7 +264,8 @@ def _run(
         "row": present.row(it, rights.masked(after), _hospital(principal).slug) if after else None,
         "message": done.message,
     }
-    return answer | {k: v for k, v in (("href", done.href), ("job", done.job)) if v}
+    more = (("href", done.href), ("job", done.job), ("data", present.value(dict(done.shown_once))))
+    return answer | {k: v for k, v in more if v}
 
 
 def _allowed(rights: Rights, action: Action, row: Row) -> None:
@@ -279,8 +284,11 @@ def _conflict(
     now = rights.masked(_get(found, rights.principal, str(uid)))
     current = {key: present.value(value) for key, value in now.values.items()}
     both = []
-    for item in action.form.fields if action.form else ():
+    asked = action.form_for(now, rights.principal)
+    for item in asked.fields if asked else ():
         source = item.initial or item.key
+        if item.value is not None:
+            current[source] = item.value
         if (
             item.key in given
             and source in current
@@ -310,3 +318,4 @@ def _tell(
             data["changed"] = sorted(k for k, v in after.values.items() if before.values.get(k) != v)
     ports.record(f"{key}.{verb}", key, uid, data, hospital)
     ports.emit(f"{key}.{verb}", {"uid": uid, **data}, hospital)
+    ports.touch(key, uid, hospital)

@@ -1,6 +1,7 @@
 """The gateway over HTTP. The API room mounts this under /h/{hospital}, which sets `request.principal`."""
 
 from typing import Any
+from urllib.parse import unquote
 
 from django.http import HttpRequest
 from ninja import Body, Field, Header, Path, Query, Router, Schema
@@ -25,6 +26,8 @@ class ExportIn(Schema):
     where: dict[str, Any] | str | None = None
     q: str = ""
     order: str = ""
+    purpose: str = Field("", max_length=40)
+    purpose_text: str = Field("", max_length=2000)
 
 
 @router.get("/resources/{key}", operation_id="resource_spec", response=dict[str, Any])
@@ -43,6 +46,7 @@ def rows(
     order: str = "",
     after: str = Query("", max_length=4000),
     limit: int | None = Query(None, ge=-(2**31), le=2**31),
+    reason: str = Header("", alias="X-Read-Reason", max_length=3000),
 ) -> dict[str, Any]:
     """One page of rows."""
     return gateway.rows(
@@ -52,14 +56,21 @@ def rows(
         q=q,
         order=order,
         after=after or None,
-        limit=limit,  # type: ignore[attr-defined]
+        limit=limit,
+        reason=unquote(reason),  # type: ignore[attr-defined]
     )
 
 
 @router.get("/resources/{key}/rows/{uid}", operation_id="resource_row", response=dict[str, Any])
-def row(request: HttpRequest, hospital: Path[str], key: str, uid: str) -> dict[str, Any]:
-    """One row with its panels and actions."""
-    return gateway.row(request.principal, key, uid)  # type: ignore[attr-defined]
+def row(
+    request: HttpRequest,
+    hospital: Path[str],
+    key: str,
+    uid: str,
+    reason: str = Header("", alias="X-Read-Reason", max_length=3000),
+) -> dict[str, Any]:
+    """One row with its panels and actions. Secret data wants the reason, percent-encoded, in X-Read-Reason."""
+    return gateway.row(request.principal, key, uid, reason=unquote(reason))  # type: ignore[attr-defined]
 
 
 @router.post("/resources/{key}/commands/{verb}", operation_id="resource_command", response=dict[str, Any])
@@ -92,12 +103,14 @@ def export(
     asked: ExportIn = Body(...),
     idempotency_key: str | None = Header(None, alias="Idempotency-Key"),
 ) -> dict[str, Any]:
-    """Start an export to Excel."""
+    """Ask for the list as an Excel file: {job}, or {request} where a second person must agree first."""
     return gateway.export(
         request.principal,
         key,
         where=asked.where,
         q=asked.q,
         order=asked.order,
+        purpose=asked.purpose,
+        purpose_text=asked.purpose_text,
         idempotency_key=idempotency_key,  # type: ignore[attr-defined]
     )

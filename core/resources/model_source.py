@@ -14,9 +14,15 @@ from core.kernel.errors import Invalid
 from core.kernel.expressions import Col, Expr, to_q
 from core.policy.decide import q as policy_q
 from core.policy.types import type_policy
+from core.resources import narrow
 from core.resources.source import COUNT_CAP, Measure, Order, Scope, Stale
 from core.resources.spec import Action, Command, Done, Field, ResourceSpec, Row
+from core.vault.cells import CellError
+from core.vault.fields import SealedField
+from core.vault.keys import KeyUnavailable
 
+#: Stands for a cell that does not open.
+UNREADABLE = "（密文无法打开，请联系系统管理员）"
 _TOTALS = {"sum": Sum, "min": Min, "max": Max}
 
 
@@ -25,7 +31,8 @@ class ModelSource:
 
     `state` and `label` are ORM paths. `base`: a queryset of the hospital's rows (takes the hospital id), for models that
     are not of one hospital. `where`: a fixed condition, such as one kind of row. Paths may follow foreign keys,
-    never to-many relations: they would double rows. `annotations`: names that `base` adds → may be null.
+    never to-many relations: they would double rows. `annotations`: names that `base` adds → may be null; the version
+    may be one of them.
     """
 
     def __init__(
@@ -39,6 +46,7 @@ class ModelSource:
         uid: str = "uid",
         version: str = "version",
         annotations: Mapping[str, bool] = MappingProxyType({}),
+        reach: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.model = model
         self.label_path = label
@@ -47,7 +55,9 @@ class ModelSource:
         self.where = where
         self.uid_path = uid
         self.annotations = annotations
-        self.version_path = version if _has(model, version) else ""
+        self.reach = reach
+        self.version_path = version if _has(model, version) or version in annotations else ""
+        self.moves_version = _has(model, version)  # one that `base` adds follows from the rows it counts
         self.spec: ResourceSpec
 
     def bind(self, spec: ResourceSpec) -> list[str]:
@@ -99,7 +109,10 @@ class ModelSource:
     def count(self, scope: Scope, where: Expr | None, cap: int = COUNT_CAP) -> int:
         """Counted up to `cap` + 1: the database stops there."""
         try:
-            return self._rows(scope, where).order_by()[: cap + 1].count()
+            rows, kept = self._rows(scope, where), scope.memo.get("found")
+            if kept is not None and kept[0] is where and cap <= narrow.CAP:
+                return min(len(kept[1]), cap + 1)
+            return rows.order_by()[: cap + 1].count()
         except DataError:
             raise _too_big() from None
 
@@ -122,7 +135,7 @@ class ModelSource:
             if action.checks_version and self.version_path and command.expected_version != thing.version:
                 raise Stale
         done = action.handler(command, thing) or Done()
-        if thing is not None and self.version_path and action.checks_version:
+        if thing is not None and self.moves_version and action.checks_version:
             kept = self.model._base_manager.filter(pk=thing.pk, version=command.expected_version)
             kept.update(version=F("version") + 1)
         return command.uid or done.uid, done
@@ -163,10 +176,28 @@ class ModelSource:
         rows = self._base(scope)
         for action in scope.actions:
             rows = rows.filter(policy_q(scope.principal, action, scope.type_key))
-        return rows.filter(to_q(where, self._columns)) if where is not None else rows
+        if where is None:
+            return rows
+        parts = narrow.split(self.model, where, self._columns, self.reach, scope.hospital_id)
+        if parts is None:
+            return rows.filter(to_q(where, self._columns))
+        text, rest = parts
+        hits = rows.filter(text)
+        if rest is not None:
+            hits = hits.filter(to_q(rest, self._columns))
+        found = self._found(scope, where, hits)
+        return hits if len(found) > narrow.CAP else rows.filter(pk__in=found)
+
+    def _found(self, scope: Scope, where: Expr, hits: QuerySet[Any]) -> list[Any]:
+        """Keys of a text search's rows, at most one more than its CAP; looked up once for the page and its count."""
+        kept = scope.memo.get("found")
+        if kept is None or kept[0] is not where:
+            keys = hits.order_by().values_list("pk", flat=True)[: narrow.CAP + 1]
+            kept = scope.memo["found"] = (where, list(keys))
+        return list(kept[1])
 
     @cached_property
-    def _columns(self) -> Mapping[str, Col]:
+    def _columns(self) -> dict[str, Col]:
         return {f.key: Col(f.source_path, f.scale) for f in self.spec.fields if not f.compute}
 
     @cached_property
@@ -176,7 +207,13 @@ class ModelSource:
             wanted += found.needs if found.compute else [found.source_path]
             wanted.append(found.order_path)
         wanted += type_policy(self.spec.policy_type).attrs.values()
+        wanted += [found.row for _, found in self._sealed]
         return list(dict.fromkeys(p for p in wanted if p))
+
+    @cached_property
+    def _sealed(self) -> list[tuple[str, SealedField]]:
+        """Paths of the model's own columns that lie encrypted, and what opens them."""
+        return [(f.name, f) for f in self.model._meta.local_fields if isinstance(f, SealedField)]
 
     def _order_path(self, order: Order) -> tuple[str | None, bool]:
         if order.key is None:
@@ -186,7 +223,8 @@ class ModelSource:
         return path, self.annotations[path] if path in self.annotations else _nullable(self.model, path)
 
     def _read(self, scope: Scope, rows: QuerySet[Any], order_path: str | None) -> list[Row]:
-        hospital = "hospital_id" if _has(self.model, "hospital") else None
+        linked = _has(self.model, "hospital") and self.model._meta.get_field("hospital").is_relation
+        hospital = "hospital_id" if linked else None  # the sealed log carries plain numbers
         paths = [*self._paths, *([hospital] if hospital else [])]
         attrs = type_policy(self.spec.policy_type).attrs
         try:
@@ -196,6 +234,9 @@ class ModelSource:
         answer = []
         for values in found:
             one = dict(zip(paths, values, strict=True))
+            for path, sealed in self._sealed:
+                if one.get(path) is not None:
+                    one[path] = _opened(sealed, one)
             place = (one[order_path], one["pk"]) if order_path else (one["pk"],)
             answer.append(
                 Row(
@@ -221,6 +262,14 @@ def _beyond(path: str, after: tuple[Any, ...], descending: bool) -> Q:
     value, pk = after
     tie = Q(**{path: value, f"pk__{step}": pk})
     return Q(**{f"{path}__{step}e": value}) & (Q(**{f"{path}__{step}": value}) | tie)
+
+
+def _opened(sealed: SealedField, one: Mapping[str, Any]) -> str:
+    """The text of a cell; a damaged one is said to be so, and the row is shown without it."""
+    try:
+        return sealed.open_for(one[sealed.name], one[sealed.row])
+    except (CellError, KeyUnavailable):
+        return UNREADABLE
 
 
 def _out(found: Field, value: Any) -> Any:

@@ -14,11 +14,11 @@ def record(
     events.record(kind, subject_type, subject_uid, data, hospital=hospital)
 
 
-def read_event(principal: Any, subject_type: str, uid: str, reason: str) -> None:
+def read_event(principal: Any, subject_type: str, uid: str, reason: str, **facts: Any) -> None:
     """Somebody is about to be shown sensitive data: one autocommit INSERT before the answer."""
     from core.audit import events
 
-    events.read_event(principal, subject_type, uid, reason)
+    events.read_event(principal, subject_type, uid, reason, **facts)
 
 
 def emit(kind: str, data: dict[str, Any], hospital: HospitalRef) -> None:
@@ -26,6 +26,13 @@ def emit(kind: str, data: dict[str, Any], hospital: HospitalRef) -> None:
     from core.jobs import domain
 
     domain.emit(kind, data, hospital=hospital)
+
+
+def touch(key: str, uid: str | None, hospital: HospitalRef) -> None:
+    """The thing may have to be found under other words, or no more."""
+    from core.resources import searchable
+
+    searchable.touch(key, [uid] if uid else [], hospital=hospital)
 
 
 def submit(kind: str, params: dict[str, Any], by: Any, hospital: HospitalRef, key: str | None) -> str:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from core.resources import forms
+from core.resources import export_rules, forms
 from core.resources.rights import Rights
 from core.resources.spec import Action, Field, Filter, Form, ResourceSpec, Row
 
@@ -51,7 +51,7 @@ def spec(rights: Rights, open_to: Mapping[str, str]) -> dict[str, Any]:
         "default_order": it.default_order if it.default_order.removeprefix("-") in sortable else "",
         "search": any(key in open_to for key in it.search),
         "actions": [action(a, rights.principal) for a in it.actions if rights.may(a.policy_action)],
-        "export": it.export and rights.may("export"),
+        "export": export_rules.said(rights),
         "empty": dict(it.empty) or {"title": f"没有{it.label}", "hint": ""},
     }
 
@@ -101,8 +101,9 @@ def action(found: Action, principal: Any, filled: Row | None = None) -> dict[str
         "style": found.style,
         "scope": found.scope,
     }
-    if found.form:
-        said["form"] = form(found.form, principal, filled)
+    asked = found.form_for(filled, principal)
+    if asked:
+        said["form"] = form(asked, principal, filled)
     if found.confirm:
         said["confirm"] = found.confirm
     return said
@@ -126,7 +127,9 @@ def form(found: Form, principal: Any, filled: Row | None = None) -> dict[str, An
         if item.resource:
             said["resource"] = item.resource
         source = item.initial or item.key
-        if filled is not None and source in filled.values and source not in filled.masked:
+        if item.value is not None:
+            said["value"] = item.value
+        elif filled is not None and source in filled.values and source not in filled.masked:
             said["value"] = value(filled.values[source])
         inputs.append(said)
     return {"title": found.title, "fields": inputs, "submit_label": found.submit_label, "help": found.help}

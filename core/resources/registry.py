@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from core.resources.source import Source
-from core.resources.spec import FIELD_TYPES, FORM_TYPES, ResourceSpec
+from core.resources.spec import FIELD_TYPES, FORM_TYPES, Form, ResourceSpec
 
 
 class BadSpec(ValueError):
@@ -76,7 +76,7 @@ def _check(spec: ResourceSpec) -> None:
     for action in spec.actions:
         if action.scope not in ("row", "list"):
             raise bad(f"action {action.verb}: scope {action.scope!r}")
-        for item in action.form.fields if action.form else ():
+        for item in action.form.fields if isinstance(action.form, Form) else ():
             if item.type not in FORM_TYPES:
                 raise bad(f"form field {action.verb}.{item.key}: no type {item.type!r}")
 

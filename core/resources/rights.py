@@ -3,8 +3,9 @@
 from dataclasses import replace
 from typing import Any
 
-from core.policy.decide import Verdict, can, may
-from core.policy.table import rows_for
+from core.policy.decide import Verdict, can, may, rules_for, shown_class
+from core.policy.predicates import Always, Never
+from core.policy.types import type_policy
 from core.resources.registry import Registered
 from core.resources.spec import Action, ResourceSpec, Row
 
@@ -51,6 +52,8 @@ class Rights:
         """Whether the verb may be taken on the row in its state."""
         if action.states and row.state not in action.states:
             return False
+        if action.when is not None and not action.when(row, self.principal):
+            return False
         return self.verdict(action.policy_action, row).allowed
 
     def ceiling(self) -> int:
@@ -60,19 +63,19 @@ class Rights:
         """
         found = []
         for action in self.actions:
-            rows = rows_for(self.principal.roles, action, self.spec.policy_type)
+            rules = rules_for(self.principal, action, type_policy(self.spec.policy_type))
             classes = [
-                (min(r.max_class, 2) if r.effect == "mask" else r.max_class, r)
-                for r in rows
-                if r.effect in ("allow", "mask")
+                (shown_class(row, self.principal), predicate)
+                for row, predicate in rules
+                if row.effect in ("allow", "mask") and not isinstance(predicate, Never)
             ]
-            everywhere = [c for c, r in classes if r.relation == "hospital" and not r.states]
+            everywhere = [c for c, predicate in classes if isinstance(predicate, Always)]
             found.append(max([*everywhere, min((c for c, _ in classes), default=0)]))
         return min(found, default=0)
 
-    def sensitive(self, rows: list[Row]) -> bool:
-        """Whether any value of class 3 or above is shown in these (masked) rows."""
-        secret = [f.key for f in self.spec.fields if self.spec.class_of(f.key) >= 3]
+    def sensitive(self, rows: list[Row], data_class: int = 3) -> bool:
+        """Whether any value of this class or above is shown in these (masked) rows."""
+        secret = [f.key for f in self.spec.fields if self.spec.class_of(f.key) >= data_class]
         return any(
             key not in row.masked and row.values.get(key) is not None for row in rows for key in secret
         )

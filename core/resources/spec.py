@@ -73,7 +73,7 @@ class Field:
 @dataclass(frozen=True)
 class FormField:
     """One input. `choices`: (value, label) pairs, or a function of the principal giving them. `initial`: the row's
-    field that fills it, the key itself when empty."""
+    field that fills it, the key itself when empty. `value`: what fills it instead, known by a form made for the row."""
 
     key: str
     label: str
@@ -84,6 +84,7 @@ class FormField:
     max_length: int | None = None
     resource: str = ""
     initial: str = ""
+    value: str | None = None
 
 
 @dataclass(frozen=True)
@@ -113,21 +114,27 @@ class Command:
 
 @dataclass(frozen=True)
 class Done:
-    """What a handler answers. `uid`: the row it made; `event`: facts for audit and outbox, codes only."""
+    """What a handler answers. `uid`: the row it made; `event`: facts for audit and outbox, codes only.
+
+    `shown_once`: what only this one answer carries (a code, a token); it is neither recorded nor kept for a repeat.
+    """
 
     uid: str | None = None
     message: str = "已保存。"
     href: str | None = None
     job: str | None = None
     event: Mapping[str, Any] = field(default_factory=dict)
+    shown_once: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Action:
     """A verb. `handler(command, thing)` runs inside `acting()`; `thing` is what the source holds, locked, or None.
 
+    `form` may be a function of the row and the person, for a verb whose inputs differ from row to row.
     `right` is the policy action asked (the verb when empty). `states`: only in these; empty = any.
     `checks_version`: a stale or missing version is refused (row actions).
+    `when`: offered to this person on this row only where it answers True; a courtesy, the handler holds the border.
     """
 
     verb: str
@@ -135,16 +142,23 @@ class Action:
     handler: Callable[[Command, Any], "Done | None"]
     style: str = "plain"  # primary | plain | quiet
     scope: str = "row"  # row | list
-    form: Form | None = None
+    form: "Form | Callable[[Row, Any], Form] | None" = None
     confirm: str = ""
     states: frozenset[str] = frozenset()
     right: str = ""
     checks_version: bool = True
+    when: "Callable[[Row, Any], bool] | None" = None
 
     @property
     def policy_action(self) -> str:
         """The action in the policy table."""
         return self.right or self.verb
+
+    def form_for(self, row: "Row | None", principal: Any) -> Form | None:
+        """The form on this row; None without a row for a form that is made from one."""
+        if callable(self.form):
+            return self.form(row, principal) if row is not None else None
+        return self.form
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from core.jobs.domain import submit
 from core.jobs.domain.lease import sweep
 from core.jobs.models import Job, State
 from core.jobs.testing import run_pending
+from core.kernel import clock
 from core.kernel.context import Actor, acting, hospital_scope
 from core.kernel.errors import Refused
 from core.lake import domain as lake
@@ -26,6 +27,9 @@ from core.lake.models import LakeImport
 from core.org.models import Hospital
 from core.plugin_host import dispatch, service
 from core.plugin_host.manifest import manifests
+from core.regulations import domain as rules
+from core.regulations.models import HospitalVersion
+from core.testing.columns import write_columns
 from core.testing.prescribing import DATASETS, Clinic, Prescribing, generate
 from core.testing.world import BY, Site, World
 
@@ -66,6 +70,8 @@ def load(*, if_empty: bool = False, say: Say = lambda text: None) -> World | Non
     say("开设演示账号")
     world.open_accounts()
     save_accounts(world)
+    say("核对一部分规则")
+    decide_rules(world, world.hospital(SHOWN))
     say("生成十八个月的处方明细")
     world.data = make_data(world.sites[SHOWN])
     _import_all(world, say)
@@ -77,9 +83,50 @@ def load(*, if_empty: bool = False, say: Say = lambda text: None) -> World | Non
     if answers.failed:
         raise DemoFailed(f"插件未能装入演示数据：{'、'.join(sorted(answers.failed))}")
     finish_jobs()
+    say("写入专栏、品牌、学习与公示页面")
+    write_columns(world)
+    finish_jobs()
     with acting(BY):
         record(LOADED, "demo", SEED, {"hospitals": sorted(world.sites)})
     return world
+
+
+#: Rules that the demonstration hospital has confirmed, by the role that answers for them; the rest stay unconfirmed.
+CONFIRMED = {
+    "party_office": (
+        "branch.general_meeting",
+        "branch.committee_meeting",
+        "branch.group_meeting",
+        "branch.theme_day",
+        "branch.term",
+        "education.hours",
+        "development.talk",
+        "development.object_publicity",
+        "dues.wages",
+        "publicity.period",
+    ),
+    "inspector": ("integrity.hand_up", "integrity.forwarded", "integrity.disposals"),
+    "hospital_admin": ("data.necessity", "data.protection"),
+}
+#: One that it has made stricter: role, code, values, basis.
+REVISED = ("ethics_office", "ethics.gifts", {"working_days": 1}, "院发〔2026〕3号（示例）")
+
+
+def decide_rules(world: World, hospital: Hospital) -> None:
+    """Confirm some rules and revise one, each by the office that answers for it; what was decided before stays."""
+    role, revised, params, basis = REVISED
+    decided = set(HospitalVersion.unscoped.filter(hospital=hospital).values_list("rule__code", flat=True))
+    for who, codes in CONFIRMED.items():
+        by = Actor.user(world.user(who, hospital.slug))
+        with acting(by):
+            for code in codes:
+                if code not in decided:
+                    rules.confirm(code, hospital=hospital, by=by)
+    if revised not in decided:
+        by = Actor.user(world.user(role, hospital.slug))
+        with acting(by):
+            day = clock.today(hospital.zone)
+            rules.revise(revised, params, starts_on=day, hospital=hospital, by=by, basis=basis)
 
 
 def make_data(site: Site, folder: Path | None = None) -> Prescribing:

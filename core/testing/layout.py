@@ -14,6 +14,29 @@ class Unit:
     peers: str = ""
 
 
+#: Roles that came later than the first demonstration: role, department where the hospital has it. They stand at the
+#: end of the roster, so that nobody else's number or name changes.
+LATER = (
+    ("editor", "院办"),
+    ("reviewer", "纪检监察室"),
+    ("correspondent", "骨科"),
+    ("applicant", "骨科"),
+    ("masses", "骨科"),
+    ("branch_committee", "骨科"),
+    ("review_pharmacist", "药学部"),
+    ("drug_expert", "心内科"),
+    ("supervisor", "纪检监察室"),
+    ("system_admin", "信息科"),
+    ("security_admin", "信息科"),
+    ("audit_admin", "审计科"),
+    ("bureau", ""),
+)
+
+
+#: How many of these are writers of pages, whom every demonstration hospital has.
+WRITERS = 2
+
+
 @dataclass(frozen=True)
 class Layout:
     """One hospital. `accounts`: (role, department, username ending); `party`: (kind, name, parent)."""
@@ -30,6 +53,11 @@ class Layout:
     doctors_each: int = 8
     heads: tuple[str, ...] = ()
     newcomer: str = ""  # department whose last doctor came two months before the end of the data
+    members: int = 0  # Party members, dealt evenly to the branches; 0: four in ten, at random
+    headless: tuple[str, ...] | None = None  # every department has a head but these; None: only `heads`
+    unposted: int = 0  # people on the roll without a post
+    later: tuple[tuple[str, str], ...] = LATER  # (role, department) of accounts at the end of the roster
+    roll: bool = False  # everybody stands on the roll with the staff number
 
 
 #: role → functional department that holds it.
@@ -45,7 +73,7 @@ OFFICES = {
 
 
 def binjiang() -> Layout:
-    """滨江示范医院: four campuses, some sixty departments, 1,400 staff."""
+    """滨江示范医院: four campuses, some sixty departments, 1,420 staff, 360 Party members in 60 branches."""
     surgical = [
         ("普外科", "zb"),
         ("骨科", "zb"),
@@ -110,21 +138,47 @@ def binjiang() -> Layout:
         staff=1400,
         campuses={"zb": "总院", "dy": "东院区", "ny": "南院区", "by": "北院区"},
         units=tuple(units),
-        party=(
-            ("committee", "滨江示范医院党委", ""),
-            *(
-                ("general_branch", f"{name}党总支", "滨江示范医院党委")
-                for name in ("内科", "外科", "医技", "机关")
-            ),
-            *(("branch", f"内科第{n}党支部", "内科党总支") for n in "一二三四"),
-            *(("branch", f"外科第{n}党支部", "外科党总支") for n in "一二三四"),
-            *(("branch", f"医技第{n}党支部", "医技党总支") for n in "一二"),
-            *(("branch", f"机关第{n}党支部", "机关党总支") for n in "一二三"),
-        ),
+        party=_party("滨江示范医院"),
         accounts=_accounts("骨科"),
         heads=("骨科", "心内科", "重症医学科"),
         newcomer="眼科",
+        members=360,
+        headless=("皮肤科", "科教科"),
+        unposted=3,
+        roll=True,
     )
+
+
+#: General branch → number of its branches: sixty in all.
+BRANCHES = {
+    "内科": 14, "外科": 12, "急危重症": 5, "儿科": 4, "门诊": 4, "医技": 8, "药学": 3, "机关": 6, "离退休": 4,
+}  # fmt: skip
+NUMERALS = "一二三四五六七八九十"
+#: Branches large enough to have groups: the first of each general branch.
+GROUPS = 2
+
+
+def _party(name: str) -> tuple[tuple[str, str, str], ...]:
+    """A committee, general branches, branches and a few groups, parents before children."""
+    committee = f"{name}党委"
+    found = [("committee", committee, "")]
+    found += [("general_branch", f"{part}党总支", committee) for part in BRANCHES]
+    found += [
+        ("branch", f"{part}第{_numeral(n)}党支部", f"{part}党总支")
+        for part, count in BRANCHES.items()
+        for n in range(1, count + 1)
+    ]
+    found += [
+        ("group", f"{part}第一党支部第{_numeral(n)}党小组", f"{part}第一党支部")
+        for part in BRANCHES
+        for n in range(1, GROUPS + 1)
+    ]
+    return tuple(found)
+
+
+def _numeral(n: int) -> str:
+    tens = "" if n < 10 else "十"
+    return NUMERALS[n - 1] if n <= 10 else tens + NUMERALS[n - 11]
 
 
 def yunling() -> Layout:
@@ -150,6 +204,8 @@ def yunling() -> Layout:
         accounts=_accounts("骨科"),
         doctors_each=4,
         heads=("骨科",),
+        later=LATER[:WRITERS],
+        roll=True,
     )
 
 

@@ -24,7 +24,7 @@ def as_posts(policy: TypePolicy) -> TypePolicy:
     """The same type with its ORM paths on `org.Post`."""
     paths = {
         "department": "department_id" if policy.department_by == "id" else "department__code",
-        "campus": "campus_id",
+        "campus": {"id": "campus_id", "code": "campus__code", "name": "campus__name"}[policy.campus_by],
         "person": PERSON[policy.person_by],
         "state": "role",
     }
@@ -38,7 +38,7 @@ def write_things(things: Iterable[Thing], hospital: Hospital) -> list[Post]:
         Post(
             hospital=hospital,
             department_id=thing.department[0] if thing.department else None,
-            campus_id=thing.campus,
+            campus_id=thing.campus[0] if thing.campus else None,
             person_id=thing.person[0] if thing.person else None,
             title=thing.person[2] if thing.person else "",
             source_code=thing.code,

@@ -20,10 +20,10 @@ CODES = ("B00001", "B00002", "B00003")
 
 @dataclass(frozen=True)
 class Pools:
-    """What ids may occur: departments as (id, code), campuses, people as (person id, user id, user uid)."""
+    """What ids may occur: departments as (id, code), campuses as (id, code, name), people as (person id, user id, user uid)."""
 
     departments: tuple[tuple[int, str], ...] = tuple((n, f"D{n}") for n in range(1, 6))
-    campuses: tuple[int, ...] = (1, 2)
+    campuses: tuple[tuple[int, str, str], ...] = ((1, "zb", "总院"), (2, "dy", "东院"))
     people: tuple[tuple[int, int, str], ...] = ((1, 11, "u1"), (2, 12, "u2"), (3, 13, "u3"))
 
 
@@ -32,13 +32,13 @@ class Thing:
     """A row that policy speaks of; each may be missing. `person`: person id, user id, actor as a row keeps it."""
 
     department: tuple[int, str] | None
-    campus: int | None
+    campus: tuple[int, str, str] | None
     person: tuple[int, int, str] | None
     state: str
     code: str = ""
 
     def attributes(self, policy: TypePolicy) -> dict[str, Any]:
-        """Attribute → value as `policy` names departments and people."""
+        """Attribute → value as `policy` names departments, campuses and people."""
         person: dict[str, Any] = {
             "person": self.person and self.person[0],
             "user": self.person and self.person[1],
@@ -46,9 +46,10 @@ class Thing:
             "source_code": self.code,
         }
         department = self.department and self.department[0 if policy.department_by == "id" else 1]
+        campus = self.campus and self.campus[("id", "code", "name").index(policy.campus_by)]
         return {
             "department": department,
-            "campus": self.campus,
+            "campus": campus,
             "person": person[policy.person_by],
             "state": self.state,
         }
@@ -76,6 +77,7 @@ def worlds(draw: st.DrawFn, pools: Pools | None = None) -> PolicyWorld:
         attrs={name: name for name in ("department", "campus", "person", "state")},
         lines={name: name for name in ("department", "campus", "person", "state")},
         department_by=draw(st.sampled_from(["id", "code"])),
+        campus_by=draw(st.sampled_from(["id", "code", "name"])),
         person_by=draw(st.sampled_from(["person", "user", "actor", "source_code"])),
     )
     principals = [draw(_principals(pools, below, n)) for n in range(len(pools.people))]
@@ -87,9 +89,9 @@ def worlds(draw: st.DrawFn, pools: Pools | None = None) -> PolicyWorld:
     )
 
 
-def actor_text(uid: str, n: int) -> str:
-    """The n-th principal as a row keeps an actor: kind, id and label."""
-    return f"user:{uid}:{_label(n)}"
+def actor_text(uid: str) -> str:
+    """A principal as a row keeps an actor: kind and id, without the label, which changes with a name."""
+    return f"user:{uid}"
 
 
 def _label(n: int) -> str:
@@ -124,7 +126,9 @@ def _posts(draw: st.DrawFn, pools: Pools, below: list[set[int]]) -> PostRight:
         role,
         frozenset(id_ for id_, _ in reached),
         frozenset(code for _, code in reached),
-        frozenset([campus] if campus else []),
+        frozenset([campus[0]] if campus else []),
+        campus_codes=frozenset([campus[1]] if campus else []),
+        campus_names=frozenset([campus[2]] if campus else []),
     )
 
 
@@ -143,11 +147,7 @@ def _things(draw: st.DrawFn, pools: Pools) -> Thing:
     return Thing(
         draw(st.one_of(st.none(), st.sampled_from(pools.departments))),
         draw(st.one_of(st.none(), st.sampled_from(pools.campuses))),
-        draw(
-            st.sampled_from(
-                [(person, user, actor_text(uid, n)) for n, (person, user, uid) in enumerate(pools.people)]
-            )
-        ),
+        draw(st.sampled_from([(person, user, actor_text(uid)) for person, user, uid in pools.people])),
         draw(st.sampled_from(STATES)),
         draw(st.sampled_from(["", *CODES])),
     )

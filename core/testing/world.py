@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from django.contrib.auth.hashers import make_password
@@ -16,15 +17,16 @@ from django.db.models import Q
 
 from core.kernel.context import Actor, acting
 from core.kernel.sortkey import sort_key
+from core.org.domain.place import load_calendar
 from core.org.domain.trees import add_department, add_party_org, create_hospital
-from core.org.models import CalendarDay, Campus, Department, Hospital, PartyOrg, Person, Post, User
+from core.org.models import Campus, Department, Enrolment, Hospital, PartyOrg, Person, Post, User
 from core.policy.principal import Principal, principal_for
+from core.roster.models import PartyMembership
 from core.testing import layout as layouts
-from core.testing.calendar import known_days
 from core.testing.layout import Layout
 from core.testing.names import people
 from core.testing.prescribing import Prescribing
-from core.testing.roster import Entry, doctors, roster
+from core.testing.roster import PARTY_MEMBERS, Entry, doctors, roster
 
 #: People written in one transaction (with their posts below 500 rows and 200 ms).
 BATCH = 200
@@ -156,7 +158,7 @@ class World:
         found = []
         for slug, site in self.sites.items():
             for entry in site.entries:
-                if entry.account:
+                if entry.account and entry.posts:
                     post = entry.posts[0]
                     found.append(
                         Account(
@@ -168,15 +170,8 @@ class World:
 
 def write_calendar() -> None:
     """The days of the known years that are not what their weekday says, for every hospital."""
-    present = set(CalendarDay.objects.filter(hospital=None).values_list("day", flat=True))
-    missing = [
-        CalendarDay(day=day, works=works, name=name)
-        for day, works, name in known_days()
-        if day not in present
-    ]
-    for start in range(0, len(missing), 500):
-        with acting(BY):
-            CalendarDay.objects.bulk_create(missing[start : start + 500])
+    with acting(BY):
+        load_calendar()
 
 
 def _hospital(layout: Layout) -> Hospital:
@@ -226,6 +221,7 @@ def _trees(site: Site) -> None:
 
 def _staff(site: Site) -> None:
     there = set(Post.unscoped.filter(hospital=site.hospital).values_list("source_code", flat=True))
+    there |= set(Enrolment.unscoped.filter(hospital=site.hospital).values_list("number", flat=True))
     missing = [entry for entry in site.entries if entry.number not in there]
     for start in range(0, len(missing), BATCH):
         entries = missing[start : start + BATCH]
@@ -240,6 +236,41 @@ def _staff(site: Site) -> None:
                     for post in _posts(site, person, entry)
                 ]
             )
+            if site.layout.roll:
+                Enrolment.unscoped.bulk_create(
+                    [_enrolment(site, person, e) for person, e in zip(persons, entries, strict=True)]
+                )
+                PartyMembership.unscoped.bulk_create(
+                    [
+                        one
+                        for person, e in zip(persons, entries, strict=True)
+                        for one in _member(site, person, e)
+                    ]
+                )
+
+
+def _enrolment(site: Site, person: Person, entry: Entry) -> Enrolment:
+    joined = min((post.starts_on for post in entry.posts), default=date(2026, 1, 5))
+    return Enrolment(hospital=site.hospital, person=person, number=entry.number, joined_on=joined)
+
+
+def _member(site: Site, person: Person, entry: Entry) -> list[PartyMembership]:
+    """The line of the Party register that belongs to the first post of a Party member; none for the others."""
+    for held in entry.posts:
+        if held.role in PARTY_MEMBERS and held.party:
+            joined = held.starts_on.replace(year=held.starts_on.year - 2)
+            return [
+                PartyMembership(
+                    hospital=site.hospital,
+                    person=person,
+                    party_org=site.party[held.party],
+                    kind="full",
+                    joined_on=joined,
+                    full_on=joined.replace(year=joined.year + 1),
+                    since_on=held.starts_on,
+                )
+            ]
+    return []
 
 
 def _posts(site: Site, person: Person, entry: Entry) -> list[Post]:

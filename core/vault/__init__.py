@@ -1,4 +1,5 @@
-"""Keys, keyed hashes, signatures and encrypted cells. No rotation yet.
+"""Keys, keyed hashes, signatures, encrypted cells and fields, rotation.
 
-Public: `core.vault.hashes.hmac_text`, `core.vault.cells.seal` / `open_cell`, `core.vault.signing.sign` / `verify`.
+Public: `core.vault.hashes.hmac_text`, `core.vault.cells.seal` / `open_cell`, `core.vault.signing.sign` / `verify`,
+`core.vault.fields.SealedField` / `EqualityField` / `equality`, `core.vault.rotation.rotate` / `survey`.
 """

@@ -1,7 +1,7 @@
 """Where keys come from: an environment variable, or a file of mode 0600 in the data folder, made at first use.
 
 Key `cells` is read from QINGLIAN_KEY_CELLS (base64 of 32 bytes), else from the newest `keys/cells-<serial>-<mark>.key`.
-The id carries a random mark, so that a lost key is never silently replaced by a new one of the same name.
+Keys that only open are named in QINGLIAN_KEY_CELLS_OLD, separated by commas. The id carries a random mark, so that a lost key is never silently replaced by a new one of the same name.
 """
 
 import base64
@@ -48,7 +48,7 @@ def key_by_id(key_id: str) -> Key:
     name = key_id.partition("-")[0]
     if not re.fullmatch(r"[a-z0-9_.]+(-[a-z0-9]+)*", key_id):
         raise KeyUnavailable(f"密钥编号不合规范：{key_id!r}")
-    if given := os.environ.get(_variable(name)):
+    for given in _given(name):
         key = _from_environment(name, given)
         if key.id == key_id:
             return key
@@ -56,6 +56,51 @@ def key_by_id(key_id: str) -> Key:
     if not path.exists():
         raise KeyUnavailable(f"缺少密钥 {key_id}：请从备份中恢复数据目录下的 keys/{key_id}.key")
     return _read(str(path))
+
+
+def key_ids(name: str = "") -> list[str]:
+    """Ids of the keys at hand, by name: files of the data folder, then the environment. Reads no secret."""
+    found = sorted(path.stem for path in _folder().glob(f"{name or '*'}-*.key"))
+    for variable in sorted(os.environ):
+        if variable.startswith("QINGLIAN_KEY_") and not variable.endswith("_OLD") and os.environ[variable]:
+            key = variable.removeprefix("QINGLIAN_KEY_").lower()
+            if name in ("", key):
+                found += reversed([_from_environment(key, given).id for given in _given(key)])
+    return found
+
+
+def make_next(name: str) -> Key:
+    """A new current key; the ones before it go on opening. Raises KeyUnavailable if the environment holds the name."""
+    if os.environ.get(_variable(name)):
+        raise KeyUnavailable(
+            f"密钥 {name} 由环境变量 {_variable(name)} 提供：请由提供者换新，并把原来的放进 {_variable(name)}_OLD"
+        )
+    folder = _folder()
+    with _alone(folder) as handle:
+        serials = [int(path.stem.split("-")[1]) for path in folder.glob(f"{name}-[0-9]*-*.key")]
+        target = folder / f"{name}-{max(serials, default=0) + 1:04d}-{secrets.token_hex(4)}.key"
+        _write(folder / f".{name}.new", target, secrets.token_bytes(SIZE))
+        os.fsync(handle)
+    return _read(str(target))
+
+
+def file_keys() -> list[Key]:
+    """All keys that lie in the data folder. Raises KeyUnavailable for one that cannot be read."""
+    return [_read(str(path)) for path in sorted(_folder().glob("*-*.key"))]
+
+
+def put_key(key: Key) -> bool:
+    """Keep a key that comes from a backup; False if it is here already. Raises KeyUnavailable if another one has its id."""
+    folder = _folder()
+    target = folder / f"{key.id}.key"
+    with _alone(folder) as handle:
+        if target.exists():
+            if _read(str(target)).secret != key.secret:
+                raise KeyUnavailable(f"密钥文件 {target.name} 已存在，但内容不同：请先核对哪一份是正确的")
+            return False
+        _write(folder / f".{key.id}.new", target, key.secret)
+        os.fsync(handle)
+    return True
 
 
 def _folder() -> Path:
@@ -66,6 +111,12 @@ def _folder() -> Path:
 
 def _variable(name: str) -> str:
     return "QINGLIAN_KEY_" + re.sub(r"[^A-Z0-9]", "_", name.upper())
+
+
+def _given(name: str) -> list[str]:
+    """What the environment holds for a name: the current one first, then those that only open."""
+    old = os.environ.get(f"{_variable(name)}_OLD", "").split(",")
+    return [text.strip() for text in [os.environ.get(_variable(name), ""), *old] if text.strip()]
 
 
 def _from_environment(name: str, given: str) -> Key:
@@ -97,15 +148,19 @@ def _make(folder: Path, name: str) -> Key:
         if found := sorted(folder.glob(f"{name}-*.key")):
             return _read(str(found[-1]))
         secret = secrets.token_bytes(SIZE)
-        new, target = folder / f".{name}.new", folder / f"{name}-0001-{secrets.token_hex(4)}.key"
-        new.unlink(missing_ok=True)
-        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(base64.b64encode(secret).decode())
-            file.flush()
-            os.fsync(file.fileno())
-        new.rename(target)
+        target = folder / f"{name}-0001-{secrets.token_hex(4)}.key"
+        _write(folder / f".{name}.new", target, secret)
         os.fsync(handle)
     return _read(str(target))
+
+
+def _write(new: Path, target: Path, secret: bytes) -> None:
+    new.unlink(missing_ok=True)
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(base64.b64encode(secret).decode())
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(target)
 
 
 @contextmanager

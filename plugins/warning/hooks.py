@@ -13,19 +13,32 @@ from plugins.warning.models import LEVELS, Warning
 @impl
 def home_todos(principal: Principal, today: date) -> list[dict[str, Any]]:
     """Warnings that wait for this person: to answer for heads, to judge for those who may close."""
+    return [
+        _waiting(principal, today, *kind)
+        for kind in (
+            ("answer", "waiting", "请说明情况并附材料", "去说明", "待说明的预警"),
+            ("close", "answered", "科室已说明，待核实结案", "去核实", "待核实的预警"),
+        )
+        if may(principal, kind[0], "warning.warning")
+    ]
+
+
+#: How many of a kind the first page shows; the list holds the rest.
+SHOWN = 20
+
+
+def _waiting(
+    principal: Principal, today: date, action: str, state: str, hint: str, button: str, label: str
+) -> dict[str, Any]:
     slug = principal.hospital.slug if principal.hospital else ""
-    found: list[dict[str, Any]] = []
-    if may(principal, "answer", "warning.warning"):
-        waiting = (
-            _visible(principal, "answer").filter(flow__state="waiting").order_by("flow__due_on", "id")[:20]
-        )
-        found += [_item(warning, slug, "请说明情况并附材料", "去说明", today) for warning in waiting]
-    if may(principal, "close", "warning.warning"):
-        answered = (
-            _visible(principal, "close").filter(flow__state="answered").order_by("flow__due_on", "id")[:20]
-        )
-        found += [_item(warning, slug, "科室已说明，待核实结案", "去核实", today) for warning in answered]
-    return found
+    rows = _visible(principal, action).filter(flow__state=state).order_by("flow__due_on", "id")
+    first = list(rows[: SHOWN + 1])
+    return {
+        "items": [_item(warning, slug, hint, button, today) for warning in first[:SHOWN]],
+        "total": rows.count() if len(first) > SHOWN else len(first),
+        "label": label,
+        "href": f"/h/{slug}/r/warning.warning?state={state}",
+    }
 
 
 @impl

@@ -19,7 +19,9 @@ from core.plugin_api.resources import (
     Row,
     register,
 )
-from plugins.warning.domain import cases
+from plugins.warning import notices, searchable
+from plugins.warning import rankings as rankings
+from plugins.warning.domain import cases, tuning
 from plugins.warning.http import router
 from plugins.warning.models import (
     LEVELS,
@@ -31,7 +33,7 @@ from plugins.warning.models import (
     WarningRun,
 )
 from plugins.warning.queries.panels import FAIR, number, panels, subtitle
-from plugins.warning.queries.rules import rule_panels
+from plugins.warning.queries.rules import rule_panels, rule_versions
 
 CLASSES = {
     "A": "A 水平与结构",
@@ -41,7 +43,18 @@ CLASSES = {
     "E": "E 采购与接触",
 }
 register_type(
-    TypePolicy("warning.warning", "预警", 2, {"department": "department_id", "state": "flow__state"})
+    TypePolicy(
+        "warning.warning",
+        "预警",
+        2,
+        {
+            "department": "department_id",
+            "person": "doctor_code",
+            "state": "flow__state",
+            "object": "uid",
+        },
+        person_by="source_code",
+    )
 )
 register_type(TypePolicy("warning.rule", "预警规则", 2))
 register_type(TypePolicy("warning.run", "运行记录", 2))
@@ -197,17 +210,58 @@ register(
             Field("rule_class", "类别", labels=CLASSES, filterable=True),
             Field("dimension", "维度", labels=SUBJECT_KINDS, filterable=True),
             Field("number", "版次", "number", sortable=True),
+            Field("current", "现行", "bool", filterable=True),
+            Field("own", "本院数值", "bool", filterable=True, role="secondary"),
             Field("stored_at", "存入时间", "datetime", sortable=True),
             Field("text", "原文", column=False),
         ),
-        filters=(Filter("rule_class", "类别", "choice"), Filter("dimension", "维度", "choice")),
+        filters=(
+            Filter("rule_class", "类别", "choice"),
+            Filter("dimension", "维度", "choice"),
+            Filter("current", "现行"),
+            Filter("own", "本院数值"),
+        ),
         orders=(("code", "编码"),),
         default_order="code",
         search=("title",),
+        actions=(
+            Action(
+                verb="tune",
+                label="调整数值",
+                handler=tuning.tune,
+                style="primary",
+                form=tuning.tune_form,
+                states=frozenset({"hospital", "hospital_own", "department", "department_own"}),
+            ),
+            Action(
+                verb="tune_department",
+                label="设科室数值",
+                handler=tuning.tune_department,
+                form=tuning.department_form,
+                right="tune",
+                states=frozenset({"department", "department_own"}),
+            ),
+            Action(
+                verb="reset",
+                label="恢复默认",
+                handler=tuning.reset,
+                style="quiet",
+                form=tuning.RESET,
+                right="tune",
+                states=frozenset({"hospital_own", "department_own"}),
+            ),
+        ),
         panels=rule_panels,
         empty={"title": "还没有规则版本", "hint": "第一次计算预警时存入。"},
     ),
-    ModelSource(RuleVersion, label="title", uid="digest", base=lambda hospital_id: RuleVersion.objects.all()),
+    ModelSource(
+        RuleVersion,
+        label="title",
+        uid="digest",
+        state="place",
+        base=rule_versions,
+        annotations={"current": False, "own": False, "version": False, "place": False},
+    ),
 )
 
 register(
@@ -317,3 +371,5 @@ register(
 )
 
 register_router("warning", router)
+searchable.register()
+notices.register()

@@ -1,15 +1,21 @@
 """Start the core with the dummies in a process of its own and print as JSON what a person and the operator see."""
 
 import json
+import os
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import django
 from django.core.management import call_command
 
+from tests.support import template
+
 
 def main() -> None:
     """Migrate an empty store, enable the dummies, sign in, open the first page, list the plugins."""
+    if "bad" not in os.environ["DJANGO_SETTINGS_MODULE"]:  # those leave out the warning plugin and its tables
+        template.copy_to(Path(os.environ["QINGLIAN_HOME"], "qinglian.sqlite3"))
     django.setup()
     from core.kernel.context import Actor, actor_scope
 
@@ -31,9 +37,18 @@ def _look() -> dict[str, Any]:
     client = Client()
     client.force_login(world.user("inspector"))
     home = client.get("/api/v1/h/binjiang/home")
+    client.force_login(world.user("hospital_admin"))
+    page = client.get("/api/v1/h/binjiang/plugins")
+    refused = client.post("/api/v1/h/binjiang/plugins/dummy_raising/enable")
     out = StringIO()
     call_command("plugins", "list", "--hospital", "binjiang", "--json", stdout=out)
-    return {"status": home.status_code, "home": home.json(), "plugins": json.loads(out.getvalue())}
+    return {
+        "status": home.status_code,
+        "home": home.json(),
+        "page": page.json(),
+        "refused": {"status": refused.status_code, **refused.json()},
+        "plugins": json.loads(out.getvalue()),
+    }
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ def test_from_an_empty_hospital_to_a_closed_warning(open_page: Callable[..., Pag
 
 def _administrator_enables_the_plugin(page: Page) -> None:
     menu = page.get_by_role("navigation", name="主菜单")
+    menu.get_by_text("更多").click()
     menu.get_by_role("link", name="插件").click()
     expect(page.get_by_text("未启用")).to_be_visible()
     page.get_by_role("button", name="启用“药品耗材预警”").click()

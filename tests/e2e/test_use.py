@@ -89,7 +89,7 @@ def test_keyboard_alone_opens_a_warning(open_page: Callable[..., Page], live: Li
     page.keyboard.type("性别药品")
     expect(page).to_have_url(re.compile("q="))
     expect(page.locator(".list-card")).to_have_attribute("aria-busy", "false")
-    _tab_to(page, "导出到 Excel", backwards=True)  # out of the box: there letters are letters
+    _tab_to(page, "导出到 Excel…", backwards=True)  # out of the box: there letters are letters
     for key, place in (("j", 0), ("j", 1), ("k", 0)):
         page.keyboard.press(key)
         expect(rows.nth(place)).to_be_focused()
@@ -172,7 +172,10 @@ def _answer(open_page: Callable[..., Page], live: Live, uid: str) -> None:
 
 
 def test_another_hospital_is_as_if_it_did_not_exist(open_page: Callable[..., Page], live: Live) -> None:
-    """Same page for a hospital where one has no post, one that is not there, and a warning one may not see."""
+    """Same page for a place where one has no post, a hospital that is not there, and a warning one may not see.
+
+    The first page of another hospital is the one that every visitor sees.
+    """
     page = open_page(None)
     account = live.account("inspector", "yunling")
     enter(page, live.url, account["username"], account["password"])
@@ -180,8 +183,11 @@ def test_another_hospital_is_as_if_it_did_not_exist(open_page: Callable[..., Pag
         "/api/v1/h/binjiang/resources/warning.warning/rows?limit=1"
     )[1]
     said = []
+    page.goto("/h/binjiang/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("滨江示范医院")
+    expect(page.get_by_text("院内", exact=True)).to_have_count(0)
     for path in (
-        "/h/binjiang/",
+        "/h/binjiang/me",
         "/h/nowhere/",
         "/h/binjiang/r/warning.warning",
         f"/h/yunling/r/warning.warning/{theirs['rows'][0]['uid']}",

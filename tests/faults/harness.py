@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+from tests.support import template
+
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = os.environ.get("FAULTS_SETTINGS", "tests.faults.settings")
 
@@ -27,6 +29,8 @@ def environment(home: Path) -> dict[str, str]:
 
 def migrate(home: Path) -> None:
     """Make the database of `home`."""
+    if "QINGLIAN_DATABASE_URL" not in environment(home):
+        template.copy_to(home / "qinglian.sqlite3")
     command = [sys.executable, "manage.py", "migrate", "--run-syncdb", "--verbosity", "0"]
     subprocess.run(command, cwd=ROOT, env=environment(home), check=True)
 

@@ -77,8 +77,20 @@ def enter(page: "Page", url: str, username: str, password: str) -> None:
 
 
 def address(page: "Page", path: str, slug: str) -> str:
-    """A path of pages.yaml with `{slug}`, `{first}` and `{first:key}` filled in, asked with the page's own rights."""
+    """A path of pages.yaml with its places filled in, asked with the page's own rights.
+
+    `{slug}`, `{first}` and `{first:key}` as there said; `{page:article}` is the newest page of that type,
+    `{column:rankings}` the first column of that kind.
+    """
     path = path.replace("{slug}", slug)
+    for found in re.findall(r"\{page:\w+\}", path):
+        rows = page.context.request.get(f"/api/v1/h/{slug}/cms/pages?limit=1&type={found[6:-1]}").json()[
+            "pages"
+        ]
+        path = path.replace(found, rows[0]["href"])
+    for found in re.findall(r"\{column:\w+\}", path):
+        columns = page.context.request.get(f"/api/v1/h/{slug}/cms/home").json()["sections"]
+        path = path.replace(found, next(one["href"] for one in columns if one["kind"] == found[8:-1]))
     for found in re.findall(r"\{first[^}]*\}", path):
         key = found[1:-1].partition(":")[2] or path.split("/r/")[1].split("/")[0]
         rows = page.context.request.get(f"/api/v1/h/{slug}/resources/{key}/rows?limit=1").json()["rows"]

@@ -19,6 +19,7 @@ from scripts import processes
 from scripts.environment import ROOT
 from scripts.stack import Stack, free_port
 from scripts.up import prepare
+from tests.support import template
 
 
 @dataclass
@@ -117,6 +118,7 @@ def live() -> Iterator[Live]:
     extra = {name: os.environ.get(name, "") for name in ("QINGLIAN_DATABASE_URL", "QINGLIAN_REDIS_URL")}
     extra |= {"DJANGO_SETTINGS_MODULE": "core.settings.embedded", "QINGLIAN_LANGUAGE_CHECK": "0"}
     stack = Stack(home, free_port(), extra=extra, python=Path(sys.executable))
+    template.copy_to(home / "qinglian.sqlite3")
     try:
         prepare(stack)
         stack.start()

@@ -1,6 +1,6 @@
 """Loaded before Django's settings (`-p` in pyproject.toml): data folder per process, no outside network, nothing skipped.
 
-Environment: QINGLIAN_DATABASE_URL and QINGLIAN_REDIS_URL choose real servers; QINGLIAN_TEST_STRICT=1 (set by
+Environment: QINGLIAN_DATABASE_URL, QINGLIAN_REDIS_URL and QINGLIAN_SEARCH_URL choose real servers; QINGLIAN_TEST_STRICT=1 (set by
 `make test`) turns a skip into a failure; QINGLIAN_HYPOTHESIS=dev|ci|deep chooses how many examples are drawn.
 """
 
@@ -11,11 +11,14 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+
+from tests.support import template
 
 pytest_plugins = ["tests.support.browser", "tests.support.live"]
 
@@ -75,7 +78,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Outside `make test`, leave out what needs a server that was not named; there, such a test fails."""
     if os.environ.get("QINGLIAN_TEST_STRICT"):
         return
-    absent = {"postgres": "QINGLIAN_DATABASE_URL", "redis": "QINGLIAN_REDIS_URL"}
+    absent = {
+        "postgres": "QINGLIAN_DATABASE_URL",
+        "redis": "QINGLIAN_REDIS_URL",
+        "elasticsearch": "QINGLIAN_SEARCH_URL",
+    }
     left_out = [
         item
         for item in items
@@ -98,29 +105,54 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
 def pytest_fixture_setup(fixturedef: Any, request: pytest.FixtureRequest) -> Iterator[None]:
-    """Migrations of the test database write rows; the audit triggers want to know who."""
-    if fixturedef.argname == "django_db_setup":
-        from core.kernel.context import Actor, actor_scope
-
-        with actor_scope(Actor.system("test")):
-            yield
-    else:
+    """Migrations of the test database write rows; the audit triggers want to know who. SQLite starts from a copy."""
+    if fixturedef.argname != "django_db_setup":
         yield
+        return
+    from django.db import connection
+
+    from core.kernel.context import Actor, actor_scope
+
+    with ExitStack() as opened:
+        opened.enter_context(actor_scope(Actor.system("test")))
+        if connection.vendor != "sqlite":
+            yield
+            return
+        use = opened.enter_context(template.used_for(Path(connection.settings_dict["TEST"]["NAME"])))
+        outcome: Any = yield
+        use.good = outcome.excinfo is None
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The flush after a transactional test is the system's doing, and gets its actor."""
+    """The flush after a transactional test is the system's doing, gets its actor, and may remove frozen rows."""
+    from django.db import connection
     from django.test import TransactionTestCase
 
+    # a copied database is migrated, not made anew; it goes with the data folder
+    config.option.reuse_db = connection.vendor == "sqlite"
     real = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def teardown(self: Any) -> None:
+        from core.audit.testing import empty_frozen
         from core.kernel.context import Actor, actor_scope
 
         with actor_scope(Actor.system("test-flush")):
+            empty_frozen()
             real(self)
+            _plant_wagtail()
 
     TransactionTestCase._fixture_teardown = teardown  # type: ignore[attr-defined]
+
+
+def _plant_wagtail() -> None:
+    """What Wagtail's migrations write and the flush takes: the language, the root of pages and of folders."""
+    from wagtail.models import Collection, Locale, Page
+
+    Locale.objects.get_or_create(language_code="zh-hans")
+    if not Page.objects.exists():
+        Page.add_root(title="Root", slug="root")
+    if not Collection.objects.exists():
+        Collection.add_root(name="Root")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -1,16 +1,19 @@
 """Opening an item and moving it on. Callers hold the transaction and the actor (`acting`)."""
 
 import uuid
+from datetime import date
 from typing import Any
 
 from core.audit.events import record
-from core.flow.declare import Flow, Transition, flow
+from core.flow.declare import Deadline, Flow, Transition, flow
 from core.flow.models import FlowItem, FlowStep, FlowVersion
+from core.flow.notices import stepped
 from core.kernel import clock
 from core.kernel.context import current_actor
 from core.kernel.errors import FieldError, Invalid, Refused
 from core.org.domain.calendar import add_working_days
 from core.org.models import Department, Hospital
+from core.regulations.domain import value
 
 
 def version_of(key: str) -> FlowVersion:
@@ -80,14 +83,10 @@ def move(item: FlowItem, verb: str, values: dict[str, Any], files: list[dict[str
     item.closed_at = at if target.kind == "closed" else None
     item.due_on, item.due_provisional, item.due_basis = None, False, ""
     if transition.deadline:
-        due = add_working_days(
-            clock.today(item.hospital.zone), transition.deadline.working_days, item.hospital_id
-        )
-        item.due_on, item.due_provisional, item.due_basis = (
-            due.day,
-            due.provisional,
-            transition.deadline.basis,
-        )
+        today = clock.today(item.hospital.zone)
+        days, basis = _days(transition.deadline, item.hospital, today)
+        due = add_working_days(today, days, item.hospital_id)
+        item.due_on, item.due_provisional, item.due_basis = due.day, due.provisional, basis[:200]
     if "department" in clean:
         item.department_id = clean["department"]["id"]
     item.save()
@@ -111,7 +110,17 @@ def move(item: FlowItem, verb: str, values: dict[str, Any], files: list[dict[str
         {"from": before, "to": item.state, "step": str(step.uid), "files": [file["uid"] for file in files]},
         hospital=item.hospital_id,
     )
+    stepped(item, verb, before, step.uid)
     return step
+
+
+def _days(deadline: Deadline, hospital: Hospital, today: date) -> tuple[int, str]:
+    """Working days and their basis, of the rule in force today where one is named."""
+    if not deadline.rule:
+        assert deadline.working_days is not None  # the declaration was checked
+        return deadline.working_days, deadline.basis
+    rule = value(deadline.rule, on=today, hospital=hospital)
+    return rule.whole("working_days"), rule.said
 
 
 def _clean(

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from core.jobs.domain import outbox
 from core.jobs.domain.owner import is_gone, this_process
@@ -71,6 +71,8 @@ def close(
     if job.kind != outbox.DELIVER and subscribers("job.closed"):
         data = {"job": str(job.uid), "kind": job.kind, "state": str(state), "requested_by": job.requested_by}
         outbox.emit("job.closed", data, hospital=job.hospital)
+    if state == State.FAILED:
+        _tell_failed(job)
     return True
 
 
@@ -106,7 +108,9 @@ def requeue_unsent(pending: set[str], *, older_than: timedelta, limit: int = 500
     `pending` holds the ids of the messages that wait; a job sent less than `older_than` ago is left alone.
     """
     waiting = (
-        Job.unscoped.filter(state=State.QUEUED, queued_at__lt=now() - older_than)
+        Job.unscoped.filter(
+            Q(queued_at__lt=now() - older_than) | Q(queued_at__gt=now() + outbox.SET_BACK), state=State.QUEUED
+        )
         .exclude(pk__in=outbox.Outbox.objects.filter(job__isnull=False).values("job_id"))
         .order_by("id")[:limit]
     )
@@ -124,6 +128,13 @@ def lease_time(kind: str) -> timedelta:
     return timedelta(seconds=known.lease_seconds if known else LEASE_SECONDS)
 
 
+def _tell_failed(job: Job) -> None:
+    """Tell that the job of a person did not succeed, in the caller's transaction; the platform's own are on the status page."""
+    if job.kind != outbox.DELIVER and job.requester.startswith("user:") and subscribers("job.failed"):
+        data = {"job": str(job.uid), "kind": job.kind, "requester": job.requester, "attempts": job.attempts}
+        outbox.emit("job.failed", data, hospital=job.hospital)
+
+
 _NO_LEASE = {"lease_token": None, "lease_until": None, "lease_owner": ""}
 
 
@@ -136,7 +147,10 @@ def _take_back(job: Job) -> bool:
             return bool(mine.update(state=State.CANCELLED, losses=losses, **values, **_NO_LEASE))
         if losses >= MAX_LOSSES:
             values = {"finished_at": now(), "error": Problem("internal", LOST, 500).body()}
-            return bool(mine.update(state=State.FAILED, losses=losses, **values, **_NO_LEASE))
+            stopped = bool(mine.update(state=State.FAILED, losses=losses, **values, **_NO_LEASE))
+            if stopped:
+                _tell_failed(job)
+            return stopped
         again = {"state": State.QUEUED, "queued_at": now(), "losses": losses, "attempts": F("attempts") - 1}
         if not mine.update(**again, **_NO_LEASE):
             return False

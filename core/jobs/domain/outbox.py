@@ -24,6 +24,8 @@ DELIVER = "jobs.deliver"
 #: How long a relay that died keeps others from its rows.
 CLAIM = timedelta(seconds=5)
 BATCH = 100
+#: Clocks of several machines differ a little; a row from further ahead shows a clock that was set back.
+SET_BACK = timedelta(seconds=60)
 
 #: Puts a job's uid on the queue and gives the id of the message.
 Send = Callable[[str], str]
@@ -120,7 +122,11 @@ def actor_from(text: str) -> Actor:
 
 def _claim(limit: int) -> list[Outbox]:
     at = now()
-    due = Q(sent_at__isnull=True, due_at__lte=at) & (Q(claimed_until__isnull=True) | Q(claimed_until__lt=at))
+    ahead = (
+        at + SET_BACK
+    )  # made or claimed later than now: the clock was set back meanwhile, so do not wait for it
+    free = Q(claimed_until__isnull=True) | Q(claimed_until__lt=at) | Q(claimed_until__gt=ahead)
+    due = Q(sent_at__isnull=True) & (Q(due_at__lte=at) | Q(created_at__gt=ahead)) & free
     ids = list(Outbox.objects.filter(due).order_by("id").values_list("pk", flat=True)[:limit])
     if not ids:
         return []
@@ -151,6 +157,7 @@ def _delivery(row: Outbox, subscriber: Subscriber) -> None:
                 "subscriber": subscriber.name,
             },
             "requested_by": row.actor,
+            "requester": str(actor_from(row.actor))[:200],
             "created_at": at,
             "queued_at": at,
         },

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from django.db.models import Q
+
 from core.jobs.domain.outbox import DELIVER
 from core.jobs.domain.submit import submit
 from core.jobs.models import OPEN, Job, Outbox, Schedule, State
@@ -12,7 +14,7 @@ from core.org.models import Hospital
 
 SCHEDULE = Actor.system("schedule")
 LOOP = "loop"
-#: How long a sent event's row stays (its dedupe key holds as long), and a delivered one's job.
+#: How long a sent event's row stays (its dedupe key holds as long), and the done job of a delivery or of the schedule.
 KEEP_EVENTS = timedelta(days=7)
 KEEP_DELIVERIES = timedelta(days=1)
 BATCH = 500
@@ -34,9 +36,10 @@ def note_alive() -> None:
 
 
 def tidy() -> int:
-    """Delete old sent events and delivered ones' jobs, a batch at a time; give how many rows."""
+    """Delete old sent events, delivered ones' jobs and done rounds of the schedule, a batch at a time; give how many."""
     events = Outbox.objects.filter(sent_at__lt=now() - KEEP_EVENTS)
-    delivered = Job.unscoped.filter(kind=DELIVER, state=State.DONE, finished_at__lt=now() - KEEP_DELIVERIES)
+    old = Job.unscoped.filter(state=State.DONE, finished_at__lt=now() - KEEP_DELIVERIES)
+    delivered = old.filter(Q(kind=DELIVER) | Q(requester=str(SCHEDULE)))
     count = 0
     with acting(SCHEDULE):
         for rows in (events, delivered):
@@ -48,15 +51,14 @@ def tidy() -> int:
 
 def _submit_if_due(kind: str, seconds: int, hospital: Hospital | None) -> bool:
     name = kind if hospital is None else f"{kind}@{hospital.slug}"
-    if Schedule.objects.filter(name=name, due_at__gt=now()).exists():
-        return False
+    step = timedelta(seconds=seconds)
+    if Schedule.objects.filter(name=name, due_at__gt=now(), due_at__lte=now() + step).exists():
+        return False  # due later than a step from now: the clock was set back, so it is due
     with acting(SCHEDULE):
         at = now()
-        _, made = Schedule.objects.get_or_create(
-            name=name, defaults={"due_at": at + timedelta(seconds=seconds), "last_at": at}
-        )
-        due = {"due_at": at + timedelta(seconds=seconds), "last_at": at}
-        if not made and not Schedule.objects.filter(name=name, due_at__lte=at).update(**due):
+        _, made = Schedule.objects.get_or_create(name=name, defaults={"due_at": at + step, "last_at": at})
+        come = Schedule.objects.filter(Q(due_at__lte=at) | Q(due_at__gt=at + step), name=name)
+        if not made and not come.update(due_at=at + step, last_at=at):
             return False  # another loop was first
         if Job.unscoped.filter(kind=kind, hospital=hospital, state__in=OPEN).exists():
             return False

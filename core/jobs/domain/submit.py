@@ -44,6 +44,7 @@ def submit(
             **same,
             "params": params,
             "requested_by": outbox.actor_text(by),
+            "requester": str(by)[:200],
             "created_at": at,
             "queued_at": at,
         }

@@ -14,6 +14,8 @@ class Person(models.Model):
     uid = models.UUIDField("编号", default=new_uid, unique=True, editable=False)
     name = models.CharField("姓名", max_length=60)
     sort_key = models.CharField("排序", max_length=200, editable=False)
+    born_on = models.DateField("出生日期", null=True, blank=True)
+    version = models.PositiveIntegerField("版本", default=1, editable=False)
 
     class Meta:
         verbose_name = verbose_name_plural = "人员"
@@ -72,10 +74,41 @@ class Post(HospitalModel):
             models.Index(fields=["hospital", "source_code"], name="org_post_source"),
             models.Index(fields=["hospital", "starts_on"], name="org_post_starts"),
             models.Index(fields=["hospital", "ends_on"], name="org_post_ends"),
+            # everything that text search of the list reads (core.resources.narrow)
+            models.Index(fields=["hospital", "title", "person", "department"], name="org_post_text"),
         ]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(ends_on__isnull=True) | models.Q(ends_on__gte=models.F("starts_on")),
                 name="org_post_dates",
             )
+        ]
+
+
+class Enrolment(HospitalModel):
+    """A person on a hospital's roll from one day to another, whether or not a post is held.
+
+    Somebody on the roll without a post is what the line of health reports; leaving ends this and every post.
+    """
+
+    person = models.ForeignKey(
+        Person, on_delete=models.PROTECT, related_name="enrolments", verbose_name="人员"
+    )
+    number = models.CharField("工号", max_length=60, blank=True)
+    joined_on = models.DateField("入院日期")
+    left_on = models.DateField("离院日期", null=True, blank=True)
+
+    class Meta(HospitalModel.Meta):
+        verbose_name = verbose_name_plural = "在册"
+        ordering = ["-joined_on", "id"]
+        indexes = [models.Index(fields=["person", "hospital", "left_on"], name="org_enrolment_person")]
+        constraints = [
+            models.UniqueConstraint(fields=["hospital", "person"], name="org_enrolment_once"),
+            models.UniqueConstraint(
+                fields=["hospital", "number"], condition=~models.Q(number=""), name="org_enrolment_number"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(left_on__isnull=True) | models.Q(left_on__gte=models.F("joined_on")),
+                name="org_enrolment_dates",
+            ),
         ]

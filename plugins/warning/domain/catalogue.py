@@ -30,9 +30,10 @@ def sync_versions() -> dict[str, RuleVersion]:
     for path in sorted(FOLDER.glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
         rule = load_rule(text, path.name)
-        found[rule.code], _ = RuleVersion.objects.get_or_create(
+        row, _ = RuleVersion.objects.get_or_create(
             digest=hashlib.sha256(text.encode()).hexdigest(),
             defaults={
+                "tunes": rule.tunes,
                 "code": rule.code,
                 "number": rule.version,
                 "title": rule.title,
@@ -42,4 +43,8 @@ def sync_versions() -> dict[str, RuleVersion]:
                 "stored_at": clock.now(),
             },
         )
+        if row.tunes != rule.tunes:  # follows from the text; a version stored before the column existed
+            row.tunes = rule.tunes
+            row.save(update_fields=["tunes"])
+        found[rule.code] = row
     return found

@@ -13,7 +13,7 @@ import ibis
 
 from . import expr as x
 from .prepare import DIMENSIONS, LINES
-from .rules import Aggregate, Frame, PeerStatistic, Rule, ShareOf
+from .rules import Aggregate, Frame, PeerStatistic, Repeat, Rule, ShareOf
 
 EPOCH = dt.date(1970, 1, 1)
 
@@ -177,27 +177,76 @@ def joined(
 
 
 def repeats(
-    frame: Frame, table: ibis.Table, grain: tuple[str, ...], values: Mapping[str, Any], start: dt.date
+    frame: Frame,
+    table: ibis.Table,
+    grain: tuple[str, ...],
+    values: Mapping[str, Any],
+    start: dt.date,
+    back: int,
 ) -> ibis.Table:
     """Rows with an earlier day of the same partition within the days; one row per partition, day and subject."""
     spec = frame.repeat
     assert spec is not None
     keys = list(dict.fromkeys([*spec.partition, spec.day, "period", *grain]))
+    if supplied(frame, table):
+        return _repeats_by_supply(spec, table, keys, back, values, start)
     rows = (
         table.filter(table.qty > 0).select(*keys).distinct()
         if "qty" in table.columns
         else table.select(*keys).distinct()
     )
-    number = (
-        rows[spec.day].delta(ibis.literal(EPOCH), unit="day")
-        if hasattr(rows[spec.day], "delta")
-        else rows[spec.day]
-    )
-    rows = rows.mutate(day_number=number.cast("int32"))
+    rows = rows.mutate(day_number=_day_number(rows, spec.day))
     within = int(x._constant(spec.within, values))
     window = ibis.range_window(preceding=(within, 1), group_by=list(spec.partition), order_by="day_number")
     rows = rows.mutate(**{spec.previous: rows.day_number.max().over(window)})
     return rows.filter(rows[spec.previous].notnull(), rows[spec.day] >= ibis.literal(start))
+
+
+def supplied(frame: Frame, table: ibis.Table) -> bool:
+    """Whether the data tell how many days a row supplied, and the rule asks."""
+    return bool(frame.repeat and frame.repeat.supply and frame.repeat.supply in table.columns)
+
+
+def reach(rule: Rule, frame: Frame, table: ibis.Table) -> int:
+    """Days that a frame looks back before its first day."""
+    return max(rule.look_back_days, rule.look_back_supply) if supplied(frame, table) else rule.look_back_days
+
+
+def basis(rule: Rule, tables: Mapping[str, ibis.Table], values: Mapping[str, Any]) -> str:
+    """What a rule with repeats counted as one on these data, in words; empty for other rules."""
+    frame = next((f for f in rule.frames.values() if f.repeat), None)
+    if frame is None or frame.repeat is None:
+        return ""
+    said = f"在 {int(x._constant(frame.repeat.within, values))} 日内"
+    if not supplied(frame, tables[frame.dataset]) or frame.repeat.left is None:
+        return said
+    return f"{said}或上次余药多于 {float(x._constant(frame.repeat.left, values)) * 100:g}% 时"
+
+
+def _repeats_by_supply(
+    spec: Repeat, table: ibis.Table, keys: list[str], back: int, values: Mapping[str, Any], start: dt.date
+) -> ibis.Table:
+    """As `repeats`, with the supply of the last earlier row: day and days supplied travel as one whole number."""
+    assert spec.supply is not None and spec.left is not None
+    bought = table.filter(table.qty > 0) if "qty" in table.columns else table
+    rows = bought.group_by(keys).agg(supply_days=bought[spec.supply].max())
+    days = rows.supply_days.coalesce(0).clip(0, 999).cast("int64")
+    number = _day_number(rows, spec.day)
+    rows = rows.mutate(day_number=number, packed=number.cast("int64") * 1000 + days)
+    window = ibis.range_window(preceding=(back, 1), group_by=list(spec.partition), order_by="day_number")
+    rows = rows.mutate(last=rows.packed.max().over(window))
+    rows = rows.mutate(**{spec.previous: (rows["last"] // 1000).cast("int32"), "had": rows["last"] % 1000})
+    gap = rows.day_number - rows[spec.previous]
+    left = (rows.had - gap).cast("float64") > rows.had.cast("float64") * float(x._constant(spec.left, values))
+    near = gap <= int(x._constant(spec.within, values))
+    rows = rows.filter(rows[spec.previous].notnull(), rows[spec.day] >= ibis.literal(start), near | left)
+    return rows.drop("supply_days", "packed", "last", "had")
+
+
+def _day_number(rows: ibis.Table, day: str) -> Any:
+    known = rows[day]
+    number = known.delta(ibis.literal(EPOCH), unit="day") if hasattr(known, "delta") else known
+    return number.cast("int32")
 
 
 def _with_share(table: ibis.Table, share: ShareOf, months: int) -> ibis.Table:
@@ -228,9 +277,10 @@ def _frame(
     end: dt.date,
 ) -> ibis.Table:
     grain = frame.grain if frame.grain is not None else rule.grain
-    table = joined(frame, tables, values, start, end, rule.look_back_days, rule.look_back_months)
+    back = reach(rule, frame, tables[frame.dataset])
+    table = joined(frame, tables, values, start, end, back, rule.look_back_months)
     if frame.repeat:
-        table = repeats(frame, table, grain, values, start)
+        table = repeats(frame, table, grain, values, start, back)
     elif rule.look_back_days:
         day = "date" if "date" in table.columns else "period"
         table = table.filter(table[day] >= ibis.literal(start))

@@ -5,6 +5,8 @@ from typing import Any
 from core.plugin_api import Actor, Hospital
 from core.plugin_api.files import keep
 from core.plugin_api.resources import gateway
+from plugins.warning.domain.freezing import freeze_ranking
+from plugins.warning.domain.quarters import complete
 from plugins.warning.domain.run import Asked, run
 from plugins.warning.models import Warning, WarningRun
 
@@ -21,6 +23,7 @@ def fill(world: Any, hospital: Hospital) -> None:
             progress=lambda done, total, note: None,
             stopped=lambda: False,
         )
+    _rankings(hospital)
     inspector = world.principal("inspector", hospital.slug)
     heads = world.heads(hospital.slug)
     mine = Warning.unscoped.filter(hospital=hospital).select_related("department", "flow")
@@ -44,6 +47,13 @@ def fill(world: Any, hospital: Hospital) -> None:
             last,
             {"outcome": "explained", "note": "经核对，处方属实，已由药学部点评并反馈医师。"},
         )
+
+
+def _rankings(hospital: Hospital) -> None:
+    """The last whole quarter's drugs and doctors, frozen; a second load finds nothing changed."""
+    ready = complete(hospital)
+    for kind in ("top20_drugs", "top20_doctors") if ready else ():
+        freeze_ranking(hospital, ready[0], kind, by=Actor.system("demo"))
 
 
 def _do(principal: Any, verb: str, warning: Warning, values: dict[str, Any]) -> None:

@@ -13,9 +13,11 @@ import pandas as pd
 
 from . import expr as x
 from . import wording
-from .compile import Missing, add_months, compile_rule, month_start, parameters, zero_base
+from .compile import Missing, add_months, basis, check_needs, compile_rule, month_start
+from .compiled import base_sql, measure_sql, read
 from .evidence import evidence
 from .measured import Measured
+from .own import BadValue, Own
 from .prepare import DIMENSIONS, LINES, drop_prepared, prepare
 from .results import Finding, NotEvaluated, Peers, RunOutput
 from .rules import Band, CusumStatistic, GrowthStatistic, PeerStatistic, Rule
@@ -32,10 +34,14 @@ def evaluate(
     tables: Mapping[str, ibis.Table],
     months: list[str],
     params: Mapping[str, Mapping[str, Any]] | None = None,
+    local: Mapping[str, Mapping[str, Mapping[str, Any]]] | None = None,
     progress: Callable[[int, int, str], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> RunOutput:
-    """All rules over the months ("2025-03"). `tables`: one hospital's pinned data as Ibis tables of `con`. Nothing is raised for one rule's fault."""
+    """All rules over the months ("2025-03"). `tables`: one hospital's pinned data as Ibis tables of `con`.
+
+    `params`: rule → parameter → the hospital's value; `local`: rule → department → parameter → the department's.
+    Nothing is raised for one rule's fault."""
     output = RunOutput()
     months = sorted(set(months))
     ready = prepare(con, tables)
@@ -48,7 +54,8 @@ def evaluate(
                 break
             if progress:
                 progress(done, len(rules), rule.title)
-            _one(rule, ready, months, (params or {}).get(rule.code), present, output)
+            own = Own(rule, (params or {}).get(rule.code), (local or {}).get(rule.code))
+            _one(rule, ready, months, own, present, output)
         if progress:
             progress(len(rules), len(rules), "")
     finally:
@@ -62,24 +69,26 @@ def _one(
     rule: Rule,
     tables: dict,
     months: list[str],
-    given: Mapping | None,
+    own: Own,
     present: dict[str, set[str]],
     output: RunOutput,
 ) -> None:
     try:
-        values = parameters(rule, given)
+        values = own.values
         _unique_dimensions(rule, tables)
         missing_months = {m for m in months for d in rule.datasets if d in present and m not in present[d]}
         output.not_evaluated += [_silence(rule, m, "no_data") for m in sorted(missing_months)]
         todo = [m for m in months if m not in missing_months]
         if not todo:
-            compile_rule(rule, tables, months, given)  # a missing data set is the better reason
+            compile_rule(rule, tables, months, own.given)  # a missing data set is the better reason
             return
-        measured = _measure(rule, tables, todo, given, values)
+        measured = _measure(rule, tables, todo, own.given, values)
         output.measured[rule.code] = measured.table
-        _judge(rule, measured, todo, tables, given, values, output)
+        _judge(rule, measured, todo, tables, own, values, output)
     except Missing as error:
         output.not_evaluated.append(_silence(rule, None, "no_dataset", str(error)))
+    except BadValue as error:
+        output.not_evaluated.append(_silence(rule, None, "bad_value", str(error), kind="error"))
     except Exception as error:  # a rule's fault is its own result, never silence and never another rule's
         log.warning("rule failed", exc_info=True, extra={"rule": rule.code})
         output.not_evaluated.append(
@@ -88,9 +97,13 @@ def _one(
 
 
 def _measure(rule: Rule, tables: dict, months: list[str], given: Mapping | None, values: dict) -> Measured:
-    table = compile_rule(rule, tables, months, given).execute()
-    base = zero_base(rule, tables, months, given)
-    return Measured(rule, table, base.execute() if base is not None else None, values)
+    check_needs(rule, tables)
+    con = next(iter(tables.values())).get_backend()
+    base = base_sql(rule, con, tables, months, given)
+    table = read(con, measure_sql(rule, con, tables, months, given))
+    measured = Measured(rule, table, read(con, base) if base else None, values)
+    measured.basis = basis(rule, tables, values)
+    return measured
 
 
 def _judge(
@@ -98,7 +111,7 @@ def _judge(
     m: Measured,
     months: list[str],
     tables: dict,
-    given: Mapping | None,
+    own: Own,
     values: dict,
     output: RunOutput,
 ) -> None:
@@ -106,14 +119,14 @@ def _judge(
     if m.table.empty:
         return
     value = m.table["value"].to_numpy(float)
-    gate_ok = {g.code: x.on_frame(g.when, m.table, values).astype(bool) for g in rule.gates}
+    each = own.columns(m, values)
+    gate_ok = {g.code: x.on_frame(g.when, m.table, each).astype(bool) for g in rule.gates}
     sound = np.logical_and.reduce([np.ones(len(value), bool), ~np.isnan(value), *gate_ok.values()])
     whole = np.logical_and.reduce(
         [np.ones(len(value), bool), *(gate_ok[g.code] for g in rule.gates if g.kind == "missing")]
     )
     plain_hits = {
-        b.code: x.on_frame(b.when, m.table, values).astype(bool) & ~np.isnan(value) & whole
-        for b in rule.bands
+        b.code: x.on_frame(b.when, m.table, each).astype(bool) & ~np.isnan(value) & whole for b in rule.bands
     }
     sound_hits = {code: hits & sound for code, hits in plain_hits.items()}
     moving = _peers_move(rule, m)
@@ -142,13 +155,13 @@ def _judge(
                 _silence(rule, month, "peers_move", None, m.subject(row), "held", value=value[row])
             )
         elif gate is not None and _band(rule, m, row, plain_hits) is not None:
-            text = wording.sentence(gate.reason, _words(rule, m, row, values), rule.decimals)
+            text = wording.sentence(gate.reason, _words(rule, m, row, own.at(m, row, values)), rule.decimals)
             output.not_evaluated.append(
                 _silence(rule, month, gate.code, text, m.subject(row), "held", value=value[row])
             )
     output.not_evaluated += _silences(rule, m, silent)
     if hits:
-        _findings(rule, m, hits, months, tables, given, values, output)
+        _findings(rule, m, hits, months, tables, own, values, output)
 
 
 def _missing_code(rule: Rule, value: float, gates: dict[str, bool], few: str | None) -> tuple[str, str]:
@@ -210,18 +223,19 @@ def _findings(
     hits: list,
     months: list[str],
     tables: dict,
-    given: Mapping | None,
+    own: Own,
     values: dict,
     output: RunOutput,
 ) -> None:
     found = [(m.subject(row), m.months[row]) for row, _ in hits]
     proofs = evidence(rule, tables, values, found)
-    history = _history(rule, m, hits, months, tables, given, values)
+    history = _history(rule, m, hits, months, tables, own.given, values)
     headline = rule.headline or "value"
     for (row, band), (subject, period), proof in zip(hits, found, proofs, strict=True):
-        words = _words(rule, m, row, values)
+        here = own.at(m, row, values)
+        words = _words(rule, m, row, here)
         threshold = (
-            float(x.on_frame(band.threshold, m.table.iloc[[row]], values)[0]) if band.threshold else None
+            float(x.on_frame(band.threshold, m.table.iloc[[row]], here)[0]) if band.threshold else None
         )
         words["threshold"] = threshold
         output.findings.append(
@@ -244,7 +258,8 @@ def _findings(
                 series=_series(history, m.keys[row], period, headline, threshold),
                 evidence=proof,
                 measures=_measures(rule, m, row),
-                parameters=dict(values),
+                parameters=here,
+                own=own.named(rule, band, here, subject),
             )
         )
 
@@ -255,6 +270,7 @@ def _words(rule: Rule, m: Measured, row: int, values: Mapping[str, Any]) -> dict
         "value": m.table[rule.headline or "value"].iat[row],
         "period": words["month"],
         "unit": rule.unit,
+        "basis": m.basis,
     }
     for name, column in (("n", rule.n), ("numerator", rule.numerator), ("denominator", rule.denominator)):
         if column:

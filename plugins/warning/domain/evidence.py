@@ -5,15 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import ibis
 import pandas as pd
 
 from . import expr as x
-from .compile import EPOCH, add_months, joined, month_start, repeats
+from .compile import EPOCH, add_months, joined, month_start, reach, repeats
 from .measured import plain
-from .prepare import LINES, RETURNS
+from .prepare import LINES, RETURNS, UNMATCHED
 from .rules import Frame, Rule
 
 MOST_KEYS = 500
@@ -38,61 +39,124 @@ def evidence(
     elif rule.evidence == "keys" and KEY.get(frame.dataset) in tables[frame.dataset].columns:
         exact = _keys(rule, frame, tables, values, found)
     order = ORDER.get(frame.dataset, [])
-    returns = _returns(frame, tables)
+    returns = _returns(rule, frame, tables, values, found)
     result = []
     for subject, period in found:
-        parts = _period(tables[frame.dataset], period, _span(rule, frame, period))
+        span = _span(rule, frame, tables[frame.dataset], period)
+        parts = _period(tables[frame.dataset], period, span)
         known = exact.get((tuple(sorted(subject.items(), key=str)), period))
+        keys: set[str] | None = None
         if known is not None and rule.evidence == "pairs":
             parts += [*fixed, {"op": "or", "args": known}]
         else:
             parts += [
                 _eq(name, value) for name, value in subject.items() if name in tables[frame.dataset].columns
             ]
+            if known is not None and frame.dataset == LINES:
+                keys = set(known[0]["args"][1]["value"])
             parts += known if known is not None else fixed
-        parts = _with_returns(parts, returns, subject, _span(rule, frame, period))
+        if returns is not None:
+            parts = _with_returns(parts, returns, subject, span, keys)
         result.append({"dataset": frame.dataset, "where": {"op": "and", "args": parts}, "order": order})
     return result
 
 
-def _returns(frame: Frame, tables: Mapping[str, ibis.Table]) -> pd.DataFrame | None:
-    """Returns netted across months, as the lines they take from; None where there are none."""
+@dataclass(frozen=True)
+class _Returns:
+    """`own`: linked returns that a condition on lines could misplace, of originals that the rule's filter lets pass.
+    `every`: the same without the filter. `unmatched`: returns without original. `filtered`: the rule asks for `qty > 0`."""
+
+    own: pd.DataFrame
+    every: pd.DataFrame
+    unmatched: pd.DataFrame
+    filtered: bool
+
+
+def _returns(
+    rule: Rule,
+    frame: Frame,
+    tables: Mapping[str, ibis.Table],
+    values: Mapping[str, Any],
+    found: list[tuple[dict[str, Any], str]],
+) -> _Returns | None:
+    """What evidence must know of returns; None where lines have none to link."""
     if frame.dataset != LINES or RETURNS not in tables:
         return None
-    found = tables[RETURNS].execute()
-    return None if found.empty else found
+    spans = [_span(rule, frame, tables[LINES], period) for _, period in found]
+    start, end = min(s for s, _ in spans), max(e for _, e in spans)
+    passing = joined(frame, {**tables, LINES: tables[RETURNS]}, values, start, end)
+    whole = tables[RETURNS]
+    if "date" not in rule.grain and rule.evidence != "keys":
+        passing, whole = passing.filter(~passing.alike), whole.filter(~whole.alike)
+    names = [name for name in rule.grain if name in whole.columns]
+    wanted = {name: {subject.get(name) for subject, _ in found} for name in names}
+    own, theirs = _plain_columns(passing.execute(), names), _plain_columns(whole.execute(), names)
+    for name in names:
+        own = own[own[name].isin(wanted[name])]
+        theirs = theirs[theirs[_back(name)].isin(wanted[name])]
+    bought_only = any(_only_bought(c) for c in x.conjuncts(frame.where))
+    return _Returns(own, theirs, tables[UNMATCHED].execute(), bought_only)
+
+
+def _back(name: str) -> str:
+    return f"return_{name}"
+
+
+def _plain_columns(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Keys as subjects write them."""
+    days = {n: frame[n].map(plain) for name in names if name == "date" for n in (name, _back(name))}
+    return frame.assign(**days)
 
 
 def _with_returns(
     parts: list[dict[str, Any]],
-    returns: pd.DataFrame | None,
+    returns: _Returns,
     subject: Mapping[str, Any],
     span: tuple[dt.date, dt.date],
+    keys: set[str] | None,
 ) -> list[dict[str, Any]]:
-    """The condition with the later returns of its own lines, and without returns that belong to earlier lines."""
-    if returns is None:
-        return parts
-    own = returns
-    for name, value in subject.items():
-        if name in own.columns:
-            own = own[own[name] == value]
+    """The condition with the returns of its own lines, wherever they lie, and without returns that belong to other lines.
+
+    `keys`: the lines themselves, where the rule names them."""
     start, end = (pd.Timestamp(day) for day in span)
-    sold, back = pd.to_datetime(own["date"]), pd.to_datetime(own["return_date"])
-    sold_here, back_here = (sold >= start) & (sold < end), (back >= start) & (back < end)
-    more = sorted(own[sold_here & ~back_here]["return_key"])[:MOST_KEYS]
-    less = sorted(own[back_here & ~sold_here]["return_key"])[:MOST_KEYS]
+
+    def within(days: pd.Series) -> pd.Series:
+        return (pd.to_datetime(days) >= start) & (pd.to_datetime(days) < end)
+
+    own, theirs, lost = returns.own, returns.every, returns.unmatched
+    for name, value in subject.items():
+        own = own[own[name] == value] if name in own.columns else own
+        theirs = theirs[theirs[_back(name)] == value] if _back(name) in theirs.columns else theirs
+    own = own[within(own["date"])]
+    if keys is not None:
+        own = own[own["returned"].isin(keys)]
+    more = sorted(own["return_key"])[:MOST_KEYS]
+    less = set(theirs[within(theirs["return_date"])]["return_key"]) - set(more)
+    if returns.filtered:
+        less |= set(lost[within(lost["date"])]["source_key"])
+    if keys is not None:
+        less = set()
     if more:
         parts = [{"op": "or", "args": [{"op": "and", "args": parts}, _in("source_key", more)]}]
     if less:
-        parts = [*parts, {"op": "not", "args": [_in("source_key", less)]}]
+        parts = [*parts, {"op": "not", "args": [_in("source_key", sorted(less)[:MOST_KEYS])]}]
     return parts
 
 
-def _span(rule: Rule, frame: Frame, period: str) -> tuple[dt.date, dt.date]:
+def _only_bought(conjunct: x.Expr) -> bool:
+    """Whether this is the filter `qty > 0`."""
+    return (
+        isinstance(conjunct, x.Call)
+        and conjunct.op == "gt"
+        and conjunct.args == (x.Field(field="qty"), x.Value(value=0))
+    )
+
+
+def _span(rule: Rule, frame: Frame, table: ibis.Table, period: str) -> tuple[dt.date, dt.date]:
     """First day and the day after the last that a period's evidence covers."""
     end = add_months(month_start(period), 1)
     start = add_months(end, -rule.evidence_months)
-    return start - dt.timedelta(days=rule.look_back_days if frame.repeat else 0), end
+    return start - dt.timedelta(days=reach(rule, frame, table) if frame.repeat else 0), end
 
 
 def _eq(name: str, value: Any) -> dict[str, Any]:
@@ -121,6 +185,10 @@ def _fixed(frame: Frame, tables: Mapping[str, ibis.Table], values: Mapping[str, 
     by_join: dict[int, list[x.Expr]] = defaultdict(list)
     for conjunct in x.conjuncts(frame.where):
         needs = x.fields(conjunct)
+        if _only_bought(conjunct) and "original_key" in own:  # a line and its return are shown together
+            linked = {"op": "not", "args": [{"op": "is_null", "args": [{"field": "original_key"}]}]}
+            parts.append({"op": "or", "args": [x.plain(conjunct, values), linked]})
+            continue
         if needs <= own:
             tree = x.plain(conjunct, values)
             parts += [tree] if tree else []
@@ -190,9 +258,8 @@ def _pairs(
     start, end = _range(found)
     assert frame.repeat is not None
     spec = frame.repeat
-    table = repeats(
-        frame, joined(frame, tables, values, start, end, rule.look_back_days), rule.grain, values, start
-    )
+    back = reach(rule, frame, tables[frame.dataset])
+    table = repeats(frame, joined(frame, tables, values, start, end, back), rule.grain, values, start, back)
     result = {}
     for place, part in _rows(rule, table, [*spec.partition, "day_number", spec.previous], found).items():
         if len(part) > MOST_KEYS:

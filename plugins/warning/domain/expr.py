@@ -200,6 +200,8 @@ def on_frame(expr: Expr, frame: pd.DataFrame, values: Mapping[str, Any]) -> np.n
         )
     if isinstance(expr, (Value, Param)):
         constant = _constant(expr, values)
+        if isinstance(constant, np.ndarray):  # one value a row: a department's own
+            return constant
         if isinstance(constant, str):
             return np.full(len(frame), constant, dtype=object)
         return np.full(len(frame), np.nan if constant is None else constant)

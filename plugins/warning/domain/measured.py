@@ -21,6 +21,7 @@ class Measured:
         self, rule: Rule, table: pd.DataFrame, base: pd.DataFrame | None, values: Mapping[str, Any]
     ) -> None:
         self.rule, self.values = rule, values
+        self.basis = ""
         self.table = _tidy(rule, table)
         self.base = _tidy(rule, base) if base is not None else None
         self.keys = (

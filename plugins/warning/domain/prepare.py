@@ -21,34 +21,88 @@ _DECIMALS = {
 }
 _DAY = {LINES: "date", "rep_visits": "date", "access_log": "time"}
 _MONTH = ("dept_month", "aggregate_prescribing", "list_sizes")
-#: Under this name `prepare` adds the returns that are netted into an earlier month.
-RETURNS = "returns_across_months"
+#: Under these names `prepare` adds returns with their originals, and those whose original is not there.
+RETURNS, UNMATCHED = "returns_linked", "returns_unmatched"
+COMPARED = ("rx", "campus", "department", "doctor", "patient", "visit_type", "item", "kind")
 DIMENSIONS = ("items", "doctors", "patients", "departments")
+#: How many days a line supplies; not every hospital's system tells.
+SUPPLIED = "days_supplied"
+#: Prepared tables are views of this name and the data set's, whatever files lie below: a rule's SQL is the same in every run.
+VIEW = "ready_"
+#: Rows up to which a table is held in memory for the run.
+HELD = 200_000
 
 
 def prepare(con: Any, tables: Mapping[str, ibis.Table]) -> dict[str, ibis.Table]:
-    """The tables with period, decimals and netted lines; writes at most one small temporary table of returned lines."""
+    """The tables with period, decimals and netted lines under fixed names; writes small temporary tables only."""
     ready = {name: prepare_table(name, table) for name, table in tables.items()}
     if LINES in ready:
-        whole = ready[LINES]
+        whole = ready[LINES] = _without_empty(ready[LINES], SUPPLIED)
         ready[LINES] = _net(con, whole)
         if "original_key" in whole.columns and "source_key" in whole.columns:
-            ready[RETURNS] = _across_months(whole)
-    return ready
+            ready[RETURNS] = con.create_table(RETURNS, _linked(whole), temp=True, overwrite=True)
+            ready[UNMATCHED] = con.create_table(UNMATCHED, _unmatched(whole), temp=True, overwrite=True)
+    return {name: _ready(con, name, table) for name, table in ready.items()}
+
+
+def _without_empty(lines: ibis.Table, column: str) -> ibis.Table:
+    """Without an optional column that no line fills: rules then do as if the source did not have it."""
+    if column not in lines.columns or lines.filter(lines[column].notnull()).limit(1).count().execute():
+        return lines
+    return lines.drop(column)
 
 
 def drop_prepared(con: Any) -> None:
-    """Removes the temporary table of returned lines."""
-    con.drop_table("returned_lines", force=True)
+    """Takes what was prepared off a connection that goes on to other tables."""
+    found = con.con.execute("SELECT table_name FROM information_schema.tables").fetchall()
+    for (name,) in found:
+        if name.startswith(VIEW):
+            _drop(con, name)
+    for name in ("returned_lines", RETURNS, UNMATCHED):
+        con.drop_table(name, force=True)
 
 
-def _across_months(lines: ibis.Table) -> ibis.Table:
-    """Returns whose original lies in another month: `return_key`, `return_date`, and the original's columns."""
+def _ready(con: Any, name: str, table: ibis.Table) -> ibis.Table:
+    """The table under its fixed name: a small one is held, so that a dozen rules do not each read its file again."""
+    _drop(con, VIEW + name)
+    held = name != LINES and int(table.count().execute()) <= HELD
+    con.raw_sql(f'CREATE TEMP {"TABLE" if held else "VIEW"} "{VIEW}{name}" AS {con.compile(table)}')
+    return con.table(VIEW + name)
+
+
+def _drop(con: Any, name: str) -> None:
+    """Drops a view or table of that name, where there is one."""
+    kind = con.con.execute(
+        "SELECT table_type FROM information_schema.tables WHERE table_name = ?", [name]
+    ).fetchone()
+    if kind:
+        con.raw_sql(f'DROP {"VIEW" if kind[0] == "VIEW" else "TABLE"} "{name}"')
+
+
+def _linked(lines: ibis.Table) -> ibis.Table:
+    """Returns with their originals: the original's columns, `return_key`, `return_date`, the return's own columns as `return_…`.
+
+    `alike`: of the original's month and like it in every column that rules look at, so a condition finds both or none."""
+    shared = [name for name in COMPARED if name in lines.columns]
     back = lines.filter((lines.qty < 0) & lines.original_key.notnull()).select(
-        return_key="source_key", return_date="date", return_period="period", returned="original_key"
+        return_key="source_key",
+        return_date="date",
+        returned="original_key",
+        return_period="period",
+        **{f"return_{name}": name for name in shared},
     )
     pairs = lines.filter(lines.qty > 0).inner_join(back, lines.source_key == back.returned)
-    return pairs.filter(pairs.period != pairs.return_period).order_by("return_key")
+    apart = pairs.period != pairs.return_period
+    for name in shared:
+        apart = apart | ~pairs[name].identical_to(pairs[f"return_{name}"])
+    return pairs.mutate(alike=~apart).drop("return_period").order_by("return_key")
+
+
+def _unmatched(lines: ibis.Table) -> ibis.Table:
+    """Returns that name an original which is not there: they stay as negative lines of their own month."""
+    back = lines.filter((lines.qty < 0) & lines.original_key.notnull())
+    there = lines.filter(lines.qty > 0).select(original_key="source_key")
+    return back.anti_join(there, "original_key").select("source_key", "date").order_by("source_key")
 
 
 def prepare_table(name: str, table: ibis.Table) -> ibis.Table:

@@ -45,6 +45,7 @@ class Finding:
     evidence: dict[str, Any]
     measures: dict[str, Any] = field(default_factory=dict)
     parameters: dict[str, Any] = field(default_factory=dict)
+    own: tuple[dict[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import string
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from . import expr as x
 from .expr import Expr
+from .places import first as _first
+from .places import line as _line
+from .places import twice as _twice
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -34,8 +39,32 @@ class Parameter(_Strict):
 
     label: str
     default: Any
+    unit: str = ""
+    whole: bool = False
     least: float | None = None
     most: float | None = None
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it is a number (one without a default is)."""
+        return not isinstance(self.default, (str, list, tuple))
+
+    @property
+    def allowed(self) -> str:
+        """What may be set, in words."""
+        if not self.numeric:
+            return "一个或多个，用顿号隔开"
+        low, high = (None if one is None else f"{one:,g}" for one in (self.least, self.most))
+        span = (
+            f"{low} 至 {high}"
+            if low and high
+            else f"不小于 {low}"
+            if low
+            else f"不大于 {high}"
+            if high
+            else "不限"
+        )
+        return span + ("，整数" if self.whole else "")
 
 
 class Join(_Strict):
@@ -50,12 +79,17 @@ class Join(_Strict):
 
 
 class Repeat(_Strict):
-    """Keep only rows whose partition has an earlier row (another day) within so many days; `previous` names the earlier day number."""
+    """Keep only rows whose partition has an earlier row (another day) within so many days; `previous` names the earlier day number.
+
+    `supply`: column of days supplied. Where the data have it, a row also stays while more than `left` (a share) of what the
+    last earlier row supplied is left, as far as the rule's `look_back_supply` days reach back."""
 
     partition: tuple[str, ...] = Field(min_length=1)
     day: str = "date"
     within: Expr
     previous: str = "previous_day"
+    supply: str | None = None
+    left: Expr | None = None
 
 
 class ShareOf(_Strict):
@@ -209,6 +243,7 @@ class Rule(_Strict):
     decimals: int = Field(default=2, ge=0, le=6)
     look_back_months: int = Field(default=0, ge=0, le=36)
     look_back_days: int = Field(default=0, ge=0, le=400)
+    look_back_supply: int = Field(default=0, ge=0, le=400)
     parameters: dict[str, Parameter] = {}
     frames: dict[str, Frame] = Field(min_length=1)
     value: Expr
@@ -232,10 +267,28 @@ class Rule(_Strict):
     cool_down_months: int = Field(default=0, ge=0, le=24)
     notes: str = ""
 
+    @cached_property
+    def digest(self) -> str:
+        """What the rule says, as a hash: equal rules are equal here."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
     @property
     def subject_kind(self) -> str:
         """What a warning of this rule is about."""
         return self.levels[0]
+
+    @cached_property
+    def local(self) -> tuple[str, ...]:
+        """Parameters that a department may have its own value of: judged row by row, nowhere else in the measure."""
+        if "department" not in self.grain:
+            return ()
+        early = _all_params((self.frames, self.value, self.statistics))
+        return tuple(name for name in self.parameters if name not in early)
+
+    @property
+    def tunes(self) -> str:
+        """What a hospital may set: "", "hospital" or "department"."""
+        return "" if not self.parameters else "department" if self.local else "hospital"
 
     @property
     def datasets(self) -> set[str]:
@@ -298,7 +351,17 @@ def load_rules(folder: str | Path) -> list[Rule]:
 
 # ---- whole-file checks
 
-TEMPLATE_FIELDS = {"subject", "value", "threshold", "n", "numerator", "denominator", "unit", "period"}
+TEMPLATE_FIELDS = {
+    "subject",
+    "value",
+    "threshold",
+    "n",
+    "numerator",
+    "denominator",
+    "unit",
+    "period",
+    "basis",
+}
 
 
 def _problems(rule: Rule) -> Iterator[tuple[str, str]]:
@@ -320,6 +383,8 @@ def _problems(rule: Rule) -> Iterator[tuple[str, str]]:
         for figure_name, figure in frame.figures.items():
             if figure.op in ("hhi", "top_share") and not frame.inner:
                 yield f"frames.{name}.figures.{figure_name}", f"{figure.op} 需要先写 inner（按哪一列细分）"
+        if frame.repeat and (frame.repeat.supply is None) != (frame.repeat.left is None):
+            yield f"frames.{name}.repeat", "supply 和 left 要写就一起写"
         if rule.evidence == "pairs" and not frame.repeat and name == next(iter(rule.frames)):
             yield "evidence", "pairs 只用于带 repeat 的规则"
     if next(iter(rule.frames.values())).grain not in (None, rule.grain):
@@ -387,66 +452,3 @@ def _all_params(node: Any) -> set[str]:
     if isinstance(node, (tuple, list)):
         return set().union(*(_all_params(v) for v in node), set())
     return set()
-
-
-# ---- words and places of pydantic's errors
-
-_WORDS = {
-    "missing": "缺少这一项",
-    "extra_forbidden": "没有这一项，请检查拼写",
-    "literal_error": "只能是：{expected}",
-    "int_parsing": "应是整数", "int_type": "应是整数", "float_parsing": "应是数字", "bool_parsing": "应是 true 或 false", "string_type": "应是文字",
-    "string_pattern_mismatch": "格式不对，例如 D1_RX_GT5", "too_short": "不能为空", "string_too_short": "太短", "string_too_long": "太长",
-    "greater_than_equal": "不能小于 {ge}", "less_than_equal": "不能大于 {le}",
-    "dict_type": "应是一组“名称: 内容”", "tuple_type": "应是列表", "model_type": "应是一组“名称: 内容”", "model_attributes_type": "应是一组“名称: 内容”",
-    "union_tag_invalid": "表达式应写 field、value、param 或 op 之一", "union_tag_not_found": "表达式应写 field、value、param 或 op 之一",
-    "date_from_datetime_parsing": "应是日期，例如 2026-01-01", "date_type": "应是日期，例如 2026-01-01",
-}  # fmt: skip
-
-
-def _first(error: ValidationError) -> tuple[list[Any], str]:
-    detail = error.errors()[0]
-    path = [
-        p for p in detail["loc"] if not (isinstance(p, str) and (p.endswith("Statistic") or p in ("op",)))
-    ]
-    if detail["type"] == "value_error":
-        text = str(detail["ctx"]["error"])
-        if text.startswith("@"):
-            _, place, message = text.split("@", 2)
-            return [int(p) if p.isdigit() else p for p in place.split(".")], message
-        return path, text
-    word = _WORDS.get(detail["type"], "内容不对：" + detail["msg"])
-    return path, word.format_map({k: str(v).replace(" or ", "、") for k, v in detail.get("ctx", {}).items()})
-
-
-def _line(node: yaml.Node, path: list[Any]) -> int:
-    line = node.start_mark.line
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            found = next(((k, v) for k, v in node.value if k.value == str(part)), None)
-            if found is None:
-                continue
-            line, node = found[0].start_mark.line, found[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line
-    return line + 1
-
-
-def _twice(node: yaml.Node, path: str = "") -> tuple[str, int] | None:
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, value in node.value:
-            place = f"{path}.{key.value}".strip(".")
-            if key.value in seen:
-                return place, key.start_mark.line + 1
-            seen.add(key.value)
-            deeper = _twice(value, place)
-            if deeper:
-                return deeper
-    elif isinstance(node, yaml.SequenceNode):
-        for i, value in enumerate(node.value):
-            deeper = _twice(value, f"{path}.{i}")
-            if deeper:
-                return deeper
-    return None

@@ -13,6 +13,7 @@ from plugins.warning.domain.results import NotEvaluated, RunOutput
 from plugins.warning.domain.rules import Rule
 from plugins.warning.domain.store import store
 from plugins.warning.domain.subjects import Labels
+from plugins.warning.domain.tuning import pinned, settings_at
 from plugins.warning.models import WarningRun
 
 #: Data sets that decide which months there are to look at.
@@ -52,6 +53,7 @@ def run(
         if not months:
             raise Refused("还没有可以计算的数据。请先导入处方明细等数据，再运行规则。")
         started = clock.now()
+        own = pinned(settings_at(hospital, as_of), {rule.code: rule for rule in rules})
         with acting(by):
             _abandon(hospital, asked.job)
             versions = sync_versions()
@@ -61,7 +63,7 @@ def run(
                 live=asked.live,
                 pins={name: [[pin.month, pin.version] for pin in found] for name, found in pins.items()},
                 months=months,
-                parameters={"job": asked.job} if asked.job else {},
+                parameters={"own": own} | _asked(asked) | ({"job": asked.job} if asked.job else {}),
                 started_at=started,
                 requested_by=by.label,
                 rules=len(rules),
@@ -75,6 +77,8 @@ def run(
                 con,
                 tables,
                 months,
+                params={code: one["values"] for code, one in own.items()},
+                local={code: one["departments"] for code, one in own.items() if one["departments"]},
                 progress=progress,
                 should_stop=stopped,
             )
@@ -99,6 +103,11 @@ def run(
                 row.save()
             raise
     return row
+
+
+def _asked(asked: Asked) -> dict[str, Any]:
+    """What a run was limited to; nothing for a run of everything."""
+    return {key: found for key, found in (("rules", asked.rules), ("months", asked.months)) if found}
 
 
 def _abandon(hospital: Hospital, job: str) -> None:

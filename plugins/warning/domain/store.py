@@ -1,11 +1,16 @@
 """Keeping a run: findings and gaps as rows, warnings opened or moved on. One transaction, the caller's."""
 
 from collections import defaultdict
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from core.plugin_api import Hospital, clock
 from core.plugin_api.flow import open_items, version_of
 from core.plugin_api.jobs import emit
+from core.plugin_api.search import touch
+from plugins.warning.domain.compile import add_months
 from plugins.warning.domain.results import Finding as Found
 from plugins.warning.domain.results import RunOutput
 from plugins.warning.domain.rules import Rule
@@ -31,7 +36,10 @@ def store(
     NotEvaluated.unscoped.bulk_create(gaps, batch_size=BATCH)
     values = [one for one in indicators if isinstance(one, IndicatorValue)]
     IndicatorValue.unscoped.bulk_create(values, batch_size=BATCH)
-    row.opened = _warn(row, found, labels, {rule.code: rule for rule in rules}) if row.live else 0
+    known = {rule.code: rule for rule in rules}
+    row.opened, cooling = _warn(row, found, labels, known) if row.live else (0, [])
+    NotEvaluated.unscoped.bulk_create(cooling, batch_size=BATCH)
+    gaps += cooling
     row.found, row.unevaluated = len(found), len(gaps)
     row.subject_months = sum(len(frame) for frame in output.measured.values())
     row.state, row.finished_at = "done", clock.now()
@@ -84,6 +92,7 @@ def _finding(row: WarningRun, found: Found, versions: dict[str, RuleVersion], la
             "measures": found.measures,
             "parameters": found.parameters,
             "band": found.band,
+            "own": list(found.own),
         },
         evidence=found.evidence,
     )
@@ -117,25 +126,36 @@ def _gaps(row: WarningRun, output: RunOutput, labels: Labels, rules: dict[str, R
     return made
 
 
-def _warn(row: WarningRun, pairs: list[tuple[Found, Finding]], labels: Labels, rules: dict[str, Rule]) -> int:
+def _warn(
+    row: WarningRun, pairs: list[tuple[Found, Finding]], labels: Labels, rules: dict[str, Rule]
+) -> tuple[int, list[NotEvaluated]]:
     """Open a warning for each rule × subject that has none open; move an open one on to its latest finding.
 
-    A closed warning covers every period up to its last: only a later finding opens a new one.
+    A closed warning covers every period up to its last: only a later finding opens a new one, and not before the rule's
+    cool-down from closing is over, unless it is worse than what was closed. What the cool-down holds back is named.
     """
     latest: dict[tuple[str, str], list[tuple[Found, Finding]]] = defaultdict(list)
     for found, finding in pairs:
         latest[found.rule, finding.subject_key].append((found, finding))
     known = _known(row.hospital)
     fresh: list[Warning] = []
+    moved: list[UUID] = []
+    cooling: list[NotEvaluated] = []
     for (code, key), group in sorted(latest.items()):
         group.sort(key=lambda pair: pair[1].period)
         before = known.get((code, key))
         if before is not None and before.flow.closed_at is None:
             _move_on(before, group)
+            moved.append(before.uid)
             continue
         if before is not None:
             group = [pair for pair in group if pair[1].period > before.period]
             if not group:
+                continue
+            until = cool_until(before, rules[code], ZoneInfo(row.hospital.zone))
+            worst = max(LEVEL_RANK[one.level] for _, one in group)
+            if row.as_of < until and worst <= before.level_rank:
+                cooling.append(_cooling(row, before, group, rules[code], until))
                 continue
         fresh.append(_new(row, group, labels, rules[code]))
     if fresh:
@@ -150,7 +170,34 @@ def _warn(row: WarningRun, pairs: list[tuple[Found, Finding]], labels: Labels, r
             hospital=row.hospital,
             key=f"warning.opened:{row.uid}",
         )
-    return len(fresh)
+    touch("warning.warning", [*moved, *(warning.uid for warning in fresh)], hospital=row.hospital)
+    return len(fresh), cooling
+
+
+def cool_until(warning: Warning, rule: Rule, zone: ZoneInfo) -> datetime:
+    """The end of the cool-down of a closed warning: so many months after the day it was closed."""
+    closed = warning.flow.closed_at.astimezone(zone)
+    first = add_months(closed.date().replace(day=1), rule.cool_down_months)
+    last = (add_months(first, 1) - timedelta(days=1)).day
+    return closed.replace(year=first.year, month=first.month, day=min(closed.day, last))
+
+
+def _cooling(
+    row: WarningRun, before: Warning, group: list[tuple[Found, Finding]], rule: Rule, until: datetime
+) -> NotEvaluated:
+    periods = [finding.period for _, finding in group]
+    return NotEvaluated(
+        hospital_id=row.hospital_id,
+        run=row,
+        rule_code=rule.code,
+        rule_title=rule.title,
+        subject_key=before.subject_key,
+        subject_label=before.subject_label,
+        periods=periods[0] if len(periods) == 1 else f"{periods[0]} 至 {periods[-1]}",
+        code=f"{rule.code}.x.cool_down"[:40],
+        reason=f"冷却期内：上一条预警结案后 {rule.cool_down_months} 个月（至 {until:%Y-%m-%d}）只记录发现，不另发预警。",
+        count=len(periods),
+    )
 
 
 def _spoken(template: str, label: str) -> str:
@@ -198,6 +245,7 @@ def _new(row: WarningRun, group: list[tuple[Found, Finding]], labels: Labels, ru
         subject_key=finding.subject_key,
         subject_label=label[:200],
         person_label=labels.person(found.subject),
+        doctor_code=finding.subject.get("doctor", ""),
         title=f"{label}：{rule.title}"[:200],
         rule_class=rule.class_,
         level=level,

@@ -42,7 +42,7 @@ class Labels:
             numbers = {s[column] for s in subjects if s.get(column) is not None}
             made.codes[column] = lake.labels(hospital, kind, numbers) if numbers else {}
         made.items = _items(tables, {s["item"] for s in subjects if s.get("item") is not None})
-        made.doctor_department = _pairs(tables.get("doctors"), "doctor", "department")
+        made.doctor_department = pairs(tables.get("doctors"), "doctor", "department")
         made.rx_department = _rx(tables, {s["rx"] for s in subjects if s.get("rx")})
         made.departments = {d.code: d for d in Department.unscoped.filter(hospital=hospital)}
         codes = set(made.codes["doctor"].values())
@@ -113,7 +113,7 @@ def _place(column: str) -> int:
     return order.index(column) if column in order else len(order)
 
 
-def _pairs(table: ibis.Table | None, key: str, value: str) -> dict[Any, str]:
+def pairs(table: ibis.Table | None, key: str, value: str) -> dict[Any, str]:
     if table is None or not {key, value} <= set(table.columns):
         return {}
     frame = table.select(key, value).distinct().order_by(key).to_pyarrow()
@@ -125,7 +125,7 @@ def _items(tables: dict[str, ibis.Table], wanted: set[Any]) -> dict[Any, str]:
     if table is None or not wanted or "name" not in table.columns:
         return {}
     return {
-        k: v for k, v in _pairs(table.filter(table["item"].isin(sorted(wanted))), "item", "name").items() if v
+        k: v for k, v in pairs(table.filter(table["item"].isin(sorted(wanted))), "item", "name").items() if v
     }
 
 
@@ -133,4 +133,4 @@ def _rx(tables: dict[str, ibis.Table], wanted: set[str]) -> dict[str, str]:
     table = tables.get("prescription_lines")
     if table is None or not wanted:
         return {}
-    return _pairs(table.filter(table["rx"].isin(sorted(wanted))), "rx", "department")
+    return pairs(table.filter(table["rx"].isin(sorted(wanted))), "rx", "department")

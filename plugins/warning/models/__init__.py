@@ -3,6 +3,7 @@
 from django.db import models
 
 from core.plugin_api import HospitalModel
+from plugins.warning.models.ranking import DisclosureEntry as DisclosureEntry
 
 LEVELS = [("blue", "蓝色提示"), ("yellow", "黄色预警"), ("orange", "橙色预警"), ("red", "红色预警")]
 
@@ -20,6 +21,10 @@ SUBJECT_KINDS = {
 }
 
 
+#: What a hospital may set of a rule: nothing, values for the whole hospital, and for single departments too.
+TUNES = [("", "无"), ("hospital", "全院"), ("department", "全院和科室")]
+
+
 class RuleVersion(models.Model):
     """A rule as it stood: never overwritten. A changed text is a new row, whatever number it carries."""
 
@@ -29,12 +34,37 @@ class RuleVersion(models.Model):
     title = models.CharField("名称", max_length=120)
     rule_class = models.CharField("类别", max_length=1)
     dimension = models.CharField("维度", max_length=20)
+    tunes = models.CharField("可调范围", max_length=12, choices=TUNES, blank=True)
     text = models.TextField("规则原文")
     stored_at = models.DateTimeField("存入时间")
 
     class Meta:
         verbose_name = verbose_name_plural = "规则版本"
         ordering = ["code", "number", "id"]
+
+
+class RuleSetting(HospitalModel):
+    """A hospital's own values of a rule's parameters, whole, as set at an instant. Never changed: the newest one counts.
+
+    `values`: parameter → value; `departments`: department code → parameter → value; both empty = the rule's defaults.
+    """
+
+    rule_code = models.CharField("规则", max_length=60)
+    number = models.PositiveIntegerField("序号")
+    values = models.JSONField("本院数值", default=dict)
+    departments = models.JSONField("科室数值", default=dict)
+    own = models.BooleanField("与默认值不同", default=False)
+    changes = models.JSONField("改动", default=list)
+    reason = models.CharField("理由", max_length=500)
+    set_at = models.DateTimeField("时间")
+    set_by = models.CharField("调整人", max_length=300)
+
+    class Meta(HospitalModel.Meta):
+        verbose_name = verbose_name_plural = "规则数值"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["hospital", "rule_code", "number"], name="warning_setting_once")
+        ]
 
 
 class WarningRun(HospitalModel):
@@ -95,13 +125,17 @@ class Finding(HospitalModel):
 
 
 class Warning(HospitalModel):
-    """One open warning per rule and subject; `finding` is the latest, `first_period` the onset."""
+    """One open warning per rule and subject; `finding` is the latest, `first_period` the onset.
+
+    `doctor_code`: the doctor the subject names, as in `Post.source_code`; by it a recusal from a person keeps it back.
+    """
 
     rule_code = models.CharField("规则", max_length=60)
     subject_kind = models.CharField("对象种类", max_length=20)
     subject_key = models.CharField("对象代码", max_length=200)
     subject_label = models.CharField("对象", max_length=200)
     person_label = models.CharField("人员", max_length=120, blank=True)
+    doctor_code = models.CharField("医师代码", max_length=200, blank=True, default="")
     title = models.CharField("标题", max_length=200)
     rule_class = models.CharField("类别", max_length=1)
     level = models.CharField("级别", max_length=10, choices=LEVELS)

@@ -3,31 +3,48 @@
 from datetime import datetime
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.db.models import Q, QuerySet
+
 from core.plugin_api import Hospital, NotFound, lake
 from core.plugin_api.expressions import lines_filter
 from plugins.warning.models import Finding, WarningRun
 from plugins.warning.queries.evidence import instants
 
 
-def run_at(hospital: Hospital, as_of: datetime | None) -> WarningRun:
-    """The newest finished run as of exactly this instant; without one, the newest live run. Raises NotFound."""
+def view(hospital: Hospital, as_of: datetime | None, run: str = "") -> QuerySet[Finding]:
+    """The findings of one whole view: each rule's and month's from the newest finished run that evaluated it, as of exactly this
+    instant or, without one, live. `run`: of that run alone. Raises NotFound."""
     runs = WarningRun.objects.filter(state="done")
-    found = runs.filter(as_of=as_of).first() if as_of else runs.filter(live=True).first()
-    if found is None:
+    if run:
+        try:
+            wanted = [runs.get(uid=run)]
+        except (WarningRun.DoesNotExist, ValidationError):
+            raise NotFound(f"没有编号为“{run}”的计算结果。编号在 warning run 的输出里。") from None
+        return Finding.objects.filter(run__in=wanted).select_related("rule", "run")
+    done = runs.filter(as_of=as_of) if as_of else runs.filter(live=True)
+    wanted_of, known, some = Q(pk__in=[]), Q(pk__in=[]), False
+    for ran in done:  # newest first
+        some = True
+        wanted_of |= Q(run=ran) & ~known
+        rules, months = ran.parameters.get("rules"), ran.parameters.get("months")
+        if not rules and not months:
+            break
+        known |= (Q(rule__code__in=rules) if rules else Q()) & (Q(period__in=months) if months else Q())
+    if not some:
         hint = f"先运行：warning run --as-of {as_of.isoformat()}" if as_of else "先运行：warning run"
         raise NotFound(f"还没有这个时点的计算结果。{hint} --hospital {hospital.slug}")
-    return found
+    return Finding.objects.filter(wanted_of).select_related("rule", "run")
 
 
-def findings(run: WarningRun) -> list[dict[str, Any]]:
-    """Every finding of the run in fixed order."""
-    rows = Finding.objects.filter(run=run).select_related("rule")
-    return sorted((_row(one) for one in rows), key=lambda row: row["key"])
+def findings(found: QuerySet[Finding]) -> list[dict[str, Any]]:
+    """Findings in fixed order."""
+    return sorted((_row(one) for one in found), key=lambda row: row["key"])
 
 
-def one(run: WarningRun, key: str) -> Finding:
+def one(within: QuerySet[Finding], key: str) -> Finding:
     """The finding that a row of `findings` names by its key. Raises NotFound."""
-    for found in Finding.objects.filter(run=run).select_related("rule", "run"):
+    for found in within:
         if _key(found) == key:
             return found
     raise NotFound(f"没有“{key}”。请从 warning list 的输出里抄一条。")
@@ -75,6 +92,7 @@ def _row(found: Finding) -> dict[str, Any]:
         "denominator": found.detail.get("denominator"),
         "peers": {name: peers.get(name) for name in ("n", "median", "mad", "p10", "p90")} if peers else None,
         "reason": found.reason,
+        "own": found.detail.get("own") or [],
         "evidence": found.evidence,
     }
 

@@ -9,6 +9,7 @@ from core.plugin_api import Principal, clock, max_class, may, read_event, viewer
 from core.plugin_api.flow import steps_panel
 from core.plugin_api.resources import Row
 from plugins.warning.domain.catalogue import installed
+from plugins.warning.domain.tuning import said
 from plugins.warning.models import Finding, Warning
 
 #: Classes whose wording must stay fair: a deviation is a lead, never a verdict.
@@ -33,7 +34,7 @@ def panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
     finding = warning.finding
     today = clock.today(warning.hospital.zone)
     if row.values["person"] is None:  # the gateway records a look only where it shows a person
-        read_event(principal, "warning.warning", row.uid, "详情")
+        read_event(principal, "warning.warning", row.uid, what="详情", rows=1)
     found: list[dict[str, Any]] = [
         {"kind": "say", "id": "say", "place": "main", "text": _sentence(finding)},
         {"kind": "facts", "id": "facts", "place": "main", "items": _facts(finding)},
@@ -42,9 +43,10 @@ def panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
     if chart:
         found.append(chart)
     found += [*_lines(warning, principal), *_peers(finding), _rule(finding), _periods(warning)]
+    found += _after(warning)
     found += [steps_panel(warning.flow, today), *_subject(row)]
     found.append(_why(finding, warning))
-    if may(principal, "view", "audit.event"):
+    if may(principal, "viewers", "audit.event"):
         found.append(_seen(warning))
     return found
 
@@ -94,7 +96,12 @@ def _facts(finding: Finding) -> list[dict[str, str]]:
     ]
     if _limited(finding):
         items.append(
-            {"label": "界限", "value": number(finding.threshold, places), "unit": finding.unit, "hint": ""}
+            {
+                "label": "界限",
+                "value": number(finding.threshold, places),
+                "unit": finding.unit,
+                "hint": "；".join(_own(finding, limit=True)),
+            }
         )
     if peers and peers["median"] is not None:
         items.append(
@@ -108,6 +115,16 @@ def _facts(finding: Finding) -> list[dict[str, str]]:
     if finding.n is not None:
         items.append({"label": "样本", "value": f"{finding.n:,}", "unit": "", "hint": _sample(finding)})
     return items
+
+
+def _own(finding: Finding, limit: bool = False) -> list[str]:
+    """Values that were not the rule's defaults, `limit`: of those only what the limit is made of."""
+    whose = {"hospital": "本院数值", "department": "本科室数值"}
+    return [
+        f"{whose[one['of']]}：{one['label']} {said(one['value'])}{one['unit']}（默认 {said(one['default'])}）"
+        for one in finding.detail.get("own") or []
+        if one["limit"] or not limit
+    ]
 
 
 def _limited(finding: Finding) -> bool:
@@ -275,15 +292,70 @@ def _periods(warning: Warning) -> dict[str, Any]:
     }
 
 
+def _after(warning: Warning) -> list[dict[str, Any]]:
+    """What later runs found of a closed warning's subject and did not warn of."""
+    if warning.flow.closed_at is None:
+        return []
+    rows = Finding.unscoped.filter(
+        hospital_id=warning.hospital_id,
+        run__live=True,
+        run__state="done",
+        rule__code=warning.rule_code,
+        subject_key=warning.subject_key,
+        period__gt=warning.period,
+    ).order_by("period", "-run_id")
+    newest: dict[str, Finding] = {}
+    for one in rows:
+        newest.setdefault(one.period, one)
+    opened = Warning.unscoped.filter(
+        hospital_id=warning.hospital_id,
+        rule_code=warning.rule_code,
+        subject_key=warning.subject_key,
+        id__gt=warning.id,
+    ).exists()
+    if not newest or opened:  # a new warning shows them
+        return []
+    places = _places(warning.finding)
+    return [
+        {
+            "kind": "table",
+            "id": "after",
+            "place": "main",
+            "title": "结案后的发现（冷却期内，只记录，不另发预警）",
+            "count": len(newest),
+            "columns": [
+                {"key": "period", "label": "期间", "type": "month", "primary": True},
+                {"key": "level", "label": "级别", "type": "level"},
+                {
+                    "key": "value",
+                    "label": f"值（{warning.finding.unit}）",
+                    "type": "number",
+                    "align": "right",
+                },
+            ],
+            "rows": [
+                {
+                    "uid": str(one.uid),
+                    "values": {"period": one.period, "level": one.level, "value": number(one.value, places)},
+                }
+                for one in newest.values()
+            ],
+        }
+    ]
+
+
 def _why(finding: Finding, warning: Warning) -> dict[str, Any]:
     rule = installed().get(finding.rule.code)
-    said = [f"第 {finding.rule.rule_class} 类，{finding.rule.title}。"]
+    lines = [f"第 {finding.rule.rule_class} 类，{finding.rule.title}。"]
     if rule is not None:
-        said.append(rule.question)
-        said.append(f"依据：{rule.regulation}（默认值，待医院确认）。")
-        said.append(f"负责部门：{rule.owner}。")
-    said.append(f"首次发现：{warning.first_period}。")
-    return {"kind": "text", "id": "why", "place": "side", "title": "为什么提醒", "body": "\n".join(said)}
+        lines.append(rule.question)
+        lines.append(f"依据：{rule.regulation}（默认值，待医院确认）。")
+        lines.append(f"负责部门：{rule.owner}。")
+    own = _own(finding)
+    if own:
+        lines.append(f"与默认值不同：{'；'.join(own)}。")
+    lines.append(f"首次发现：{warning.first_period}。")
+    return {"kind": "text", "id": "why", "place": "side", "title": "为什么提醒", "body": "\n".join(lines)}
 
 
 def _seen(warning: Warning) -> dict[str, Any]:

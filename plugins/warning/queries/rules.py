@@ -2,13 +2,49 @@
 
 import re
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
-from core.plugin_api import Principal
+from django.db.models import (
+    BooleanField,
+    Case,
+    Exists,
+    F,
+    IntegerField,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce, Concat
+
+from core.plugin_api import Department, Hospital, Principal
 from core.plugin_api.resources import Row
-from plugins.warning.models import SUBJECT_KINDS
+from plugins.warning.domain.tuning import said
+from plugins.warning.models import SUBJECT_KINDS, RuleSetting, RuleVersion
 
 if TYPE_CHECKING:
     from plugins.warning.domain.rules import Rule
+
+
+def rule_versions(hospital_id: int) -> QuerySet[RuleVersion]:
+    """All versions with the hospital's say: `current`, `own` values, `version` (moves with each setting) and `place`:
+    "old", "fixed" (nothing to set), or what may be set ("hospital", "department"), "_own" behind it when something is."""
+    newer = RuleVersion.objects.filter(code=OuterRef("code"), id__gt=OuterRef("id"))
+    mine = RuleSetting.objects.filter(hospital_id=hospital_id, rule_code=OuterRef("code")).order_by("-number")
+    old = Exists(newer)
+    return RuleVersion.objects.annotate(
+        current=Case(When(old, then=Value(False)), default=Value(True), output_field=BooleanField()),
+        own=Coalesce(Subquery(mine.values("own")[:1]), Value(False), output_field=BooleanField()),
+        version=Coalesce(Subquery(mine.values("number")[:1]), Value(0), output_field=IntegerField())
+        + Value(1),
+        place=Case(
+            When(old, then=Value("old")),
+            When(tunes="", then=Value("fixed")),
+            When(own=True, then=Concat("tunes", Value("_own"))),
+            default=F("tunes"),
+        ),
+    )
 
 
 def rule_panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
@@ -39,13 +75,6 @@ def rule_panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
         ("编写", rule.author),
         ("复核", f"{rule.checker}，下次复核 {rule.next_review}"),
     ]
-    parameters = [
-        {
-            "uid": key,
-            "values": {"label": one.label, "value": "未设定" if one.default is None else str(one.default)},
-        }
-        for key, one in rule.parameters.items()
-    ]
     bands = [
         {"uid": band.code, "values": {"level": band.level, "reason": _spoken(band.reason, rule)}}
         for band in rule.bands
@@ -55,12 +84,7 @@ def rule_panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
         _table(
             "bands", "什么时候提醒", [("level", "级别", "level"), ("reason", "原因的写法", "text")], bands
         ),
-        _table(
-            "parameters",
-            "本规则使用的数值",
-            [("label", "名称", "text"), ("value", "默认值", "text")],
-            parameters,
-        ),
+        *_values(rule, principal, row.state == "old"),
         {
             "kind": "fields",
             "id": "about",
@@ -75,6 +99,89 @@ def rule_panels(row: Row, principal: Principal) -> list[dict[str, Any]]:
         panels.append({"kind": "text", "id": "notes", "place": "main", "title": "说明", "body": rule.notes})
     panels.append(whole)
     return [panel for panel in panels if panel.get("rows") != []]
+
+
+def _values(rule: "Rule", principal: Principal, old: bool) -> list[dict[str, Any]]:
+    """The rule's values: default, this hospital's, unit, range; single departments'; who changed what and why."""
+    history = list(
+        RuleSetting.objects.filter(hospital_id=principal.hospital_id, rule_code=rule.code).order_by("-number")
+    )
+    now = history[0] if history and not old else None
+    values = now.values if now else {}
+    rows = [
+        {
+            "uid": name,
+            "values": {
+                "label": one.label,
+                "mine": said(values[name]) if name in values else "同默认",
+                "default": said(one.default),
+                "unit": one.unit or "—",
+                "allowed": one.allowed,
+            },
+        }
+        for name, one in rule.parameters.items()
+    ]
+    columns = [
+        ("label", "名称", "text"),
+        ("mine", "本院数值", "text"),
+        ("default", "默认值", "text"),
+        ("unit", "单位", "text"),
+        ("allowed", "允许范围", "text"),
+    ]
+    if old:
+        columns = [column for column in columns if column[0] != "mine"]
+    table = _table("parameters", "本规则使用的数值" if old else "本院数值", columns, rows)
+    table["columns"][0]["primary"] = True
+    for column in table["columns"][1:3]:
+        column["secondary"] = True
+    return [table, *([] if old else [*_departments(rule, now), *_history(history, principal)])]
+
+
+def _departments(rule: "Rule", now: RuleSetting | None) -> list[dict[str, Any]]:
+    given = now.departments if now else {}
+    names = {one.code: one.name for one in Department.objects.filter(code__in=list(given))}
+    rows = [
+        {
+            "uid": f"{code}|{name}",
+            "values": {
+                "department": names.get(code, code),
+                "label": rule.parameters[name].label,
+                "value": f"{said(value)} {rule.parameters[name].unit}".strip(),
+            },
+        }
+        for code, values in sorted(given.items())
+        for name, value in values.items()
+        if name in rule.parameters
+    ]
+    columns = [("department", "科室", "text"), ("label", "名称", "text"), ("value", "数值", "text")]
+    return [_table("departments", "科室数值", columns, rows)] if rows else []
+
+
+def _history(history: list[RuleSetting], principal: Principal) -> list[dict[str, Any]]:
+    if not history:
+        return []
+    zone = ZoneInfo(Hospital.objects.get(pk=principal.hospital_id).zone)
+    rows = [
+        {
+            "uid": str(one.uid),
+            "values": {
+                "at": f"{one.set_at.astimezone(zone):%Y-%m-%d %H:%M}",
+                "by": one.set_by,
+                "what": "；".join(f"{c['label']}：{c['from']} → {c['to']}" for c in one.changes),
+                "why": one.reason,
+            },
+        }
+        for one in history[:50]
+    ]
+    columns = [
+        ("what", "改动", "text"),
+        ("why", "理由", "text"),
+        ("by", "调整人", "text"),
+        ("at", "时间", "text"),
+    ]
+    table = _table("history", "调整记录", columns, rows)
+    table["columns"][0]["primary"] = True
+    return [table]
 
 
 def _table(

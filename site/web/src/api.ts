@@ -1,7 +1,7 @@
 // The one door to the server: session cookie, CSRF header, problem+json, idempotency keys.
 import { reactive } from "vue";
 import type {
-  CommandResult, Dataset, Detail, FieldError, Home, ImportMode, Job, MenuEntry, PluginInfo, Preview, ProblemBody, ResourceSpec, Rows,
+  CommandResult, Dataset, Detail, FieldError, Home, HospitalRef, ImportMode, Job, MenuEntry, PluginInfo, Preview, ProblemBody, ResourceSpec, Rows,
   Session, SourceRow, Upload,
 } from "./types";
 
@@ -37,6 +37,19 @@ let onSignedOut: () => void = () => undefined;
 /** Called on every 401 of the API: the router goes to the sign-in page and remembers where it was. */
 export function whenSignedOut(handler: () => void) { onSignedOut = handler; }
 
+let onReason: (error: ApiError) => Promise<string> = async () => "";
+/** Asked when the server wants to know why something is read (428); "" when the person does not say. */
+export function whenReasonNeeded(handler: (error: ApiError) => Promise<string>) { onReason = handler; }
+
+let onMust: () => void = () => undefined;
+/** Called when the account has to do something first: a second step, a new password. */
+export function whenMust(handler: () => void) { onMust = handler; }
+const MUST = ["mfa_required", "password_change_required"];
+
+/** The reason given holds for everything that is read on the same page. */
+const given = { page: "", reason: "" };
+let asked: Promise<string> | null = null;
+
 /** A key per act of the person: the same key on a repeated send makes the server answer with the first result. */
 export function newKey(): string {
   // crypto.randomUUID exists on HTTPS only; an intranet trial may still run on HTTP.
@@ -47,6 +60,7 @@ export function newKey(): string {
 export const api = {
   session: () => send<Session>("GET", `${V1}/session`),
   home: (h: string) => send<Home>("GET", `${V1}/h/${h}/home`),
+  hospitals: () => send<HospitalRef[]>("GET", `${V1}/hospitals`),
   menu: (h: string) => send<MenuEntry[]>("GET", `${V1}/h/${h}/menu`),
   spec: (h: string, key: string) => send<ResourceSpec>("GET", `${resource(h, key)}`),
   rows: (h: string, key: string, query: Record<string, string>, signal?: AbortSignal) =>
@@ -56,7 +70,7 @@ export const api = {
   command: (h: string, key: string, verb: string, body: Record<string, unknown>, idempotencyKey: string) =>
     send<CommandResult>("POST", `${resource(h, key)}/commands/${encodeURIComponent(verb)}`, { body, idempotencyKey }),
   exportRows: (h: string, key: string, body: Record<string, unknown>, idempotencyKey: string) =>
-    send<{ job: string | { uid: string } }>("POST", `${resource(h, key)}/export`, { body, idempotencyKey }),
+    send<ExportAnswer>("POST", `${resource(h, key)}/export`, { body, idempotencyKey }),
   job: (h: string, uid: string) => send<Job>("GET", `${V1}/h/${h}/jobs/${uid}`),
   cancelJob: (h: string, uid: string) => send<Job>("POST", `${V1}/h/${h}/jobs/${uid}/cancel`, { body: {}, idempotencyKey: newKey() }),
   resumeJob: (h: string, uid: string) => send<Job>("POST", `${V1}/h/${h}/jobs/${uid}/resume`, { body: {}, idempotencyKey: newKey() }),
@@ -81,7 +95,29 @@ export const api = {
     allauth("POST", "/account/password/change", { current_password, new_password }),
 };
 
+export interface ExportAnswer { job?: string | { uid: string } | null; request?: { uid: string; href?: string } | null }
 export interface ImportPlan { sheet?: string; mapping: Record<string, string>; where?: string; mode: ImportMode }
+
+/** A GET of the API with its query; what only some pages ask for stands in cms.ts and search.ts, outside the first load. */
+export function get<T>(path: string, query: Record<string, string> = {}, signal?: AbortSignal): Promise<T> {
+  return send<T>("GET", V1 + path + queryString(query), { signal });
+}
+
+/** Any other request of the API; a write carries a key, so that it happens once. */
+export function call<T>(method: string, path: string, body?: unknown, idempotencyKey = newKey()): Promise<T> {
+  return send<T>(method, V1 + path, { body, idempotencyKey: method === "GET" ? undefined : idempotencyKey });
+}
+export function sendFile<T>(path: string, parts: Record<string, string | File>, onProgress?: (part: number) => void): Promise<T> {
+  return upload<T>(V1 + path, parts, onProgress);
+}
+/** A file that the server may refuse: its content and name, or the reason as an error. */
+export async function fileAt(url: string): Promise<{ blob: Blob; name: string }> {
+  const response = await fetchOnce("GET", url, {});
+  if (!response.ok) throw await problemOf(response, await readJson(response));
+  const said = response.headers.get("Content-Disposition") || "";
+  const star = /filename\*=UTF-8''([^;]+)/i.exec(said), plain = /filename="?([^";]+)"?/i.exec(said);
+  return { blob: await response.blob(), name: star ? decodeURIComponent(star[1]) : plain ? plain[1] : "" };
+}
 
 /** The uid in an answer that names a job either by uid or by object. */
 export function jobUid(job: string | { uid: string } | null | undefined): string {
@@ -94,17 +130,21 @@ export function asError(thrown: unknown): ApiError {
   return new ApiError({ status: 0, code: "page", title: "页面出了问题", detail: "请刷新后再试；若仍不行，请告诉信息科。" });
 }
 
-export interface AllauthAnswer { status: number; errors: { code?: string; param?: string; message: string }[]; pending: string[]; detail: string }
+export interface AllauthAnswer {
+  status: number; errors: { code?: string; param?: string; message: string }[]; pending: string[]; detail: string;
+  /** ways that are open now, with the kinds of second step each takes */
+  flows: { id: string; is_pending?: boolean; types?: string[] }[];
+  data: Record<string, unknown>; meta: Record<string, unknown>;
+}
 
 /** allauth answers with its own shape; 401 is the success answer of signing out and means "more steps" on signing in. */
-async function allauth(method: string, path: string, body?: unknown): Promise<AllauthAnswer> {
+export async function allauth(method: string, path: string, body?: unknown): Promise<AllauthAnswer> {
   const response = await fetchOnce(method, ALLAUTH + path, { body });
-  const json = (await readJson(response)) as {
-    errors?: AllauthAnswer["errors"]; detail?: string; data?: { flows?: { id: string; is_pending?: boolean }[] };
-  } | null;
-  if (response.status >= 500 || (response.status === 403 && !json)) throw await problemOf(response, json);
-  const flows = (json && json.data && json.data.flows) || [];
-  return { status: response.status, errors: (json && json.errors) || [], pending: flows.filter((f) => f.is_pending).map((f) => f.id), detail: (json && json.detail) || "" };
+  const json = ((await readJson(response)) || {}) as { errors?: AllauthAnswer["errors"]; detail?: string; code?: string; data?: Record<string, unknown>; meta?: Record<string, unknown> };
+  if (response.status >= 500 || (response.status === 403 && (json.code || !json.errors))) throw await problemOf(response, json);
+  const data = json.data && !Array.isArray(json.data) ? json.data : {};
+  const flows = (data.flows || []) as AllauthAnswer["flows"];
+  return { status: response.status, errors: json.errors || [], pending: flows.filter((f) => f.is_pending).map((f) => f.id), detail: json.detail || "", flows, data, meta: json.meta || {} };
 }
 
 interface Options { body?: unknown; idempotencyKey?: string; signal?: AbortSignal }
@@ -115,6 +155,17 @@ async function send<T>(method: string, url: string, options: Options = {}): Prom
   if (!response.ok) {
     const error = await problemOf(response, json);
     if (response.status === 401) onSignedOut();
+    if (response.status === 403 && MUST.indexOf(error.code) >= 0) onMust();
+    if (response.status === 428 && error.code === "reason_needed") {
+      const page = location.pathname;
+      asked = asked || onReason(error).finally(() => (asked = null)); // several parts of a page ask once
+      const reason = await asked;
+      if (reason && page === location.pathname) {
+        given.page = page;
+        given.reason = reason;
+        return send<T>(method, url, options);
+      }
+    }
     throw error;
   }
   return json as T;
@@ -124,6 +175,7 @@ async function fetchOnce(method: string, url: string, options: Options): Promise
   const headers: Record<string, string> = { Accept: "application/json" };
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
   if (options.body !== undefined) headers["Content-Type"] = "application/json";
+  if (given.reason && given.page === location.pathname) headers["X-Read-Reason"] = encodeURIComponent(given.reason);
   if (options.idempotencyKey) headers["Idempotency-Key"] = options.idempotencyKey;
   try {
     const response = await fetch(url, {
@@ -189,6 +241,8 @@ function isProblem(json: unknown): json is ProblemBody {
 function fallbackTitle(status: number): string {
   if (status === 401) return "请先登录";
   if (status === 403 || status === 404) return "没有找到，或您无权查看";
+  if (status === 410) return "这个文件不能再下载了";
+  if (status === 428) return "需要先说明理由";
   if (status === 409) return "这条内容刚刚被别人改过";
   if (status === 413) return "文件太大";
   if (status === 429) return "操作太频繁，请稍后再试";

@@ -1,8 +1,9 @@
 import { createApp } from "vue";
 import App from "./App.vue";
-import { whenSignedOut } from "./api";
+import { whenMust, whenReasonNeeded, whenSignedOut } from "./api";
 import { makeRouter } from "./router";
-import { forgetSession } from "./session";
+import { forgetSession, loadSession, store } from "./session";
+import { giveReason } from "./notices";
 import "./styles/tokens.css";
 import "./styles/base.css";
 import "./styles/parts.css";
@@ -14,6 +15,14 @@ whenSignedOut(() => {
   forgetSession();
   const here = router.currentRoute.value;
   if (here.name !== "sign-in") router.push({ name: "sign-in", query: { next: here.fullPath } });
+});
+
+whenReasonNeeded(giveReason);
+whenMust(async () => {
+  const here = router.currentRoute.value;
+  if (here.name === "secure") return;
+  await loadSession(true);
+  if ((store.session.must || []).length) router.push({ name: "secure", query: { next: here.fullPath } });
 });
 
 // After an upgrade an open page asks for a chunk that is gone: load the new page once.

@@ -1,5 +1,6 @@
 // Messages to the person: a quiet line at the foot of the page (also read out), and questions that wait for an answer.
-import { reactive } from "vue";
+import { reactive, shallowReactive } from "vue";
+import type { ApiError } from "./api";
 
 export const notices = reactive({ text: "", spoken: "", tone: "plain" as "plain" | "wrong" });
 
@@ -33,3 +34,21 @@ export function reply(yes: boolean) {
   asking.question = null;
   answer(yes);
 }
+
+/** The question why something is read; App.vue shows it. */
+export const reasoning = shallowReactive({ error: null as ApiError | null });
+let answerReason: (reason: string) => void = () => undefined;
+
+export function giveReason(error: ApiError): Promise<string> {
+  reasoning.error = error;
+  return new Promise((resolve) => (answerReason = resolve));
+}
+
+/** The reason, or "" to let it be. */
+export function reason(text: string) {
+  reasoning.error = null;
+  answerReason(text);
+}
+
+/** A refusal that deserves more than a line at the foot: shown with its cure until it is closed. */
+export const refusal = shallowReactive({ error: null as ApiError | null });

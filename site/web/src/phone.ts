@@ -1,8 +1,13 @@
 import { onBeforeUnmount, onMounted, ref, type Ref } from "vue";
 
 /** Follows the breakpoint of the style sheets (640 px), for places where the phone shows other elements, not only other styles. */
-export function usePhone(): Ref<boolean> {
-  const query = window.matchMedia("(max-width: 640px)");
+export function usePhone(): Ref<boolean> { return useMedia("(max-width: 640px)"); }
+
+/** Where the top bar has no room for the search box, the search page carries it. */
+export function useNarrow(): Ref<boolean> { return useMedia("(max-width: 960px)"); }
+
+function useMedia(condition: string): Ref<boolean> {
+  const query = window.matchMedia(condition);
   const phone = ref(query.matches);
   const follow = () => (phone.value = query.matches);
   // addEventListener on media queries came with Safari 14

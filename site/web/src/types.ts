@@ -9,11 +9,14 @@ export interface ProblemBody {
   errors?: FieldError[]; request_id?: string; data?: Record<string, unknown>;
 }
 
-export interface HospitalRef { slug: string; name: string; roles?: { code: string; label: string }[] }
+export interface HospitalRef { slug: string; name: string; roles?: { code: string; label: string; delegated_from?: string | null }[] }
 export interface Session {
   signed_in: boolean; csrf?: string;
   user?: { uid: string; name: string; username: string };
   hospitals?: HospitalRef[];
+  must?: ("mfa" | "password")[]; // to be done before anything else answers
+  pending?: string[]; // "mfa": the password was right, the second step is awaited
+  view_as?: { name: string; hospital: string; until: string } | null;
   admin_href?: string; // the content administration, for whom it is open
 }
 
@@ -23,7 +26,8 @@ export interface Due { days_left?: number | null; text?: string; basis?: string 
 export interface Home {
   hospital: HospitalRef; me: { name: string; role_labels: string[] };
   greeting: string; date_line: string;
-  todo: { n: number; sentence: string; items: { title: string; hint?: string; href: string; action_label?: string; due?: Due }[] };
+  todo: { n: number; sentence: string; items: { title: string; hint?: string; href: string; action_label?: string; due?: Due }[]; more?: { n: number; label: string; href: string }[] };
+  notices?: { open: number };
   tiles: { glyph: string; label: string; href: string }[];
   cards: HomeCard[];
 }
@@ -55,9 +59,12 @@ export interface Action {
 export interface ResourceSpec {
   key: string; label: string; label_plural?: string; plugin?: string; data_class?: number; question?: string;
   columns: Column[]; filters?: FilterSpec[]; orders?: { key: string; label: string }[]; default_order?: string;
-  actions?: Action[]; export?: boolean; search?: boolean; empty?: { title: string; hint?: string; action?: { label: string; href: string } };
+  actions?: Action[]; export?: boolean | ExportRule; search?: boolean; empty?: { title: string; hint?: string; action?: { label: string; href: string } };
 }
+/** What has to be said before rows leave as a file. */
+export interface ExportRule { class: number; needs_purpose: boolean; needs_approval: boolean; row_limit?: number | null; purposes?: Choice[]; expires_days?: number; watermark?: string }
 export interface Row {
+  level?: number | null; // depth in a tree
   uid: string; version?: number; state?: string; label?: string; href?: string | null;
   values: Record<string, Value>; masked?: string[]; actions?: string[];
 }
@@ -90,7 +97,7 @@ export interface Detail {
   viewers?: string | { text?: string; items?: { label: string; n?: number; at?: string }[] } | null;
 }
 export interface ConflictField { key: string; label: string; current: Value; yours: Value }
-export interface CommandResult { row?: Row | null; message?: string; href?: string | null; job?: string | { uid: string } | null }
+export interface CommandResult { data?: Record<string, unknown> | null; row?: Row | null; message?: string; href?: string | null; job?: string | { uid: string } | null }
 
 export interface Job {
   uid: string; kind: string; label: string; state: "queued" | "running" | "done" | "failed" | "cancelled" | "paused";
@@ -99,7 +106,7 @@ export interface Job {
 }
 export interface PluginInfo {
   id: string; name: string; description: string; version: string; enabled: boolean; state?: string; needs?: string[];
-  data_class?: number; removal?: string; can_change?: boolean;
+  data_class?: number | null; removal?: string; can_change?: boolean; reason?: string; cure?: string;
 }
 
 export interface DatasetColumn { key: string; label: string; type: string; required?: boolean; help?: string; aliases?: string[] }

@@ -73,7 +73,7 @@ def command_verbs() -> list[str]:
     """`command verb` of every management command of ours; a command without verbs stands alone."""
     found = []
     for name, app in get_commands().items():
-        if not str(app).startswith(("core.", "plugins.")):
+        if not str(app).startswith(("core.", "plugins.")) and app != "search":
             continue
         parser = load_command_class(app, name).create_parser("manage.py", name)
         verbs = next((sorted(a.choices) for a in parser._actions if _is_verb(a)), [""])
@@ -101,8 +101,8 @@ def command_files() -> set[str]:
     root = Path(settings.SITE_DIST).parents[1]
     return {
         path.stem
-        for room in ("core", "plugins")
-        for path in root.glob(f"{room}/*/management/commands/*.py")
+        for place in ("core/*", "plugins/*", "search")
+        for path in root.glob(f"{place}/management/commands/*.py")
         if path.stem != "__init__"
     }
 

@@ -2,6 +2,7 @@
 
 import tempfile
 from dataclasses import dataclass, field
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ from django.db import transaction
 from django.test import Client
 from django.test.client import BOUNDARY, MULTIPART_CONTENT, encode_multipart
 
+from core.accounts.domain import tokens
+from core.accounts.models import Device, Opening
+from core.audit.events import read_event
+from core.audit.models import Event, ReadingDay
 from core.files import domain as files
 from core.flow.domain.run import open_items, version_of
 from core.flow.models import FlowItem
@@ -18,11 +23,23 @@ from core.kernel import clock
 from core.kernel.context import Actor, acting, actor_scope, hospital_scope
 from core.lake import domain as lake
 from core.lake.models import LakeQuarantine, MonthVersion
-from core.org.models import PartyOrg, Post, User
+from core.notify.domain import send
+from core.notify.domain.duty import put as put_shift
+from core.notify.models import Delivery, Receipt
+from core.org.models import CalendarDay, Hospital, PartyOrg, Post, User
 from core.plugin_host.service import enable
-from core.resources import registry
+from core.policy.models import Delegation, Recusal
+from core.publications.domain import freeze
+from core.publications.models import Snapshot
+from core.regulations.models import Rule
+from core.resources import export_asks, registry
+from core.resources.models import ExportRequest
+from core.roster.domain import changes, uploads
+from core.roster.models import ChangeSet, PartyMembership, RosterUpload
 from core.testing.world import World
+from plugins.warning.domain.disclosure import set_names
 from plugins.warning.models import Finding, IndicatorValue, NotEvaluated, RuleVersion, Warning, WarningRun
+from tests.integration.access.internal_pages import make_page
 
 SLUG = "binjiang"
 BY = Actor.system("test")
@@ -60,6 +77,8 @@ class Things:
         """The operation's path with its places filled in."""
         pattern = operation.split(" ", 1)[1].replace("<hospital>", slug).replace("<plugin>", "warning")
         pattern = pattern.replace("<uuidstr:uid>", "<uid>").replace("<n>", "2")
+        pattern = pattern.replace("<token>", self.others["token"]).replace("<spec>", "card")
+        pattern = pattern.replace("<kind>", "staff")
         if "<uid>" not in pattern:
             return pattern
         for words, uid in self.others.items():
@@ -119,6 +138,8 @@ def make_things(world: World) -> Things:
         )
         job = submit("warning.run", {}, by=inspector.actor, hospital=hospital)
         warning = _warning(world)
+    with hospital_scope(hospital):
+        ranking = _ranking(hospital)
     found.others = {
         "jobs": str(job.uid),
         "files": str(file.uid),
@@ -126,23 +147,128 @@ def make_things(world: World) -> Things:
         "lake/imports": str(done.uid),
         "p/warning/warnings": str(warning.uid),
     }
+    found.others |= make_page(world)
+    listed, membership = _roster(world)
     found.clients = {role: signed_in(world.user(*held) if held else None) for role, held in ROLES.items()}
+    with hospital_scope(hospital):
+        asked = {"key": "warning.warning", "where": None, "q": "", "order": ""}
+        why = {"purpose": "inspection", "purpose_text": "核对预警的处理"}
+        waiting = export_asks.ask(inspector, "list", asked, **why)["request"]["uid"]
+        found.others["exports"] = waiting
+        events = Event.objects.filter(hospital=hospital.id)
+        read = read_event(inspector, "warning.warning", warning.uid)
+        with acting(BY):
+            day = ReadingDay.objects.create(
+                hospital=hospital,
+                day=clock.today(),
+                actor=str(inspector.actor),
+                label=inspector.label,
+                lookups=200,
+                usual=10,
+                limit=100,
+                over=True,
+            )
+        found.others["me/devices"] = str(Device.objects.filter(user=world.user("inspector")).latest("pk").uid)
+        with acting(BY):
+            token, _ = tokens.create(hospital, "示例系统", ["roster.write"], 30, by=BY)
+            opening = Opening.objects.create(
+                label="全院", whom="everyone", requester="示例管理员", asked_at=clock.now()
+            )
+        noticed = send(
+            "notify.test",
+            [pharmacist.person_id],
+            hospital=hospital,
+            slots={"hospital": hospital.name},
+            href="/h/binjiang/notices",
+            subject=None,
+            key="walker",
+        )
+        found.others["notices"] = str(Receipt.objects.get(notice=noticed).uid)
+        with acting(BY):
+            delivery = Delivery.objects.create(
+                hospital=hospital,
+                notice=noticed,
+                person_id=pharmacist.person_id,
+                channel="mail",
+                key="walker",
+                state="failed",
+                reason="邮件服务器不接受这个邮箱。",
+                created_at=clock.now(),
+                due_at=clock.now(),
+            )
+            shift = put_shift(hospital, pharmacist.person_id, clock.today(), time(8, 0))
+    delegation, recusal = _policy_rows(world)
     rows = {
+        "policy.delegation": delegation,
+        "policy.recusal": recusal,
+        "notify.delivery": delivery,
+        "notify.night_duty": shift,
+        "accounts.account": world.user("doctor"),
+        "accounts.token": token,
+        "accounts.opening": opening,
+        "exports.export": ExportRequest.unscoped.get(uid=waiting),
+        "audit.reading": read,
+        "audit.event": events.exclude(kind="read").first(),
+        "audit.bulk": day,
+        "org.hospital": hospital,
+        "org.campus": world.department("骨科").campus,
+        "org.calendar_day": CalendarDay.objects.filter(hospital=None).latest("day"),
+        "regulations.rule": Rule.objects.get(code="branch.general_meeting"),
         "org.department": world.department("骨科"),
         "org.person": world.user("department_head", department="骨科").person,
         "org.post": Post.unscoped.filter(hospital=hospital).first(),
         "org.party_org": PartyOrg.unscoped.filter(hospital=hospital).first(),
+        "roster.change_set": listed,
+        "roster.membership": membership,
         "lake.import": done,
         "lake.quarantine": LakeQuarantine.unscoped.get(hospital=hospital),
         "warning.warning": warning,
         "warning.run": warning.finding.run,
         "warning.unevaluated": NotEvaluated.unscoped.get(hospital=hospital),
         "warning.indicator": IndicatorValue.unscoped.get(hospital=hospital),
+        "warning.disclosure": set_names(hospital, False, "院发〔2024〕8号", by=inspector.actor),
+        "publications.snapshot": ranking,
+        "warning.ranking": ranking,
     }
+    found.others["roster/uploads"] = str(RosterUpload.unscoped.get(hospital=hospital).uid)
     found.rows = {key: str(row.uid) for key, row in rows.items()}
     found.rows["warning.rule"] = warning.finding.rule.digest
     assert set(registry.everything()) >= set(found.rows)
     return found
+
+
+def _roster(world: World) -> tuple[ChangeSet, PartyMembership]:
+    """A list that waits to be applied, and a Party member."""
+    hospital, day = world.hospital(SLUG), clock.today()
+    rows = [{"number": "T1", "name": "示例新人", "department": "骨科"}]
+    with hospital_scope(hospital), acting(BY):
+        kept = uploads.receive_rows(rows, kind="staff", hospital=hospital, by=BY)
+        told = changes.preview(kept, uploads.Choice(), hospital=hospital, by=BY)
+        made = changes.start(kept, digest=told["digest"], answers={}, leave_out=[], hospital=hospital, by=BY)
+        return made, PartyMembership.objects.create(
+            person=world.user("member").person,
+            party_org=PartyOrg.objects.earliest("pk"),
+            kind="full",
+            joined_on=day,
+            since_on=day,
+        )
+
+
+def _ranking(hospital: Hospital) -> Snapshot:
+    return freeze(
+        "warning.top20_doctors",
+        "2024年第1季度用药金额前 20 名医师",
+        columns=[{"key": "rank", "label": "名次", "type": "number"}],
+        rows=[{"rank": 1}],
+        method="示例",
+        period="2024年第1季度",
+        n=30,
+        audience="internal",
+        data_class=2,
+        basis={"pins": {}},
+        by=BY,
+        hospital=hospital,
+    )
 
 
 def _doctor(world: World) -> str:
@@ -232,3 +358,25 @@ def _warning(world: World) -> Warning:
     )
     warning.save()
     return warning
+
+
+def _policy_rows(world: World) -> tuple[Delegation, Recusal]:
+    """A delegation by the head and a recusal of the inspector, both over: nobody's rights differ by them."""
+    day = date(2024, 3, 1)
+    held = {"hospital": world.hospital(SLUG), "reason": "示例", "starts_on": day, "ends_on": day}
+    with acting(BY):
+        return (
+            Delegation.unscoped.create(
+                giver=world.user("department_head", department="骨科").person,
+                receiver=world.user("doctor").person,
+                role="department_head",
+                **held,
+            ),
+            Recusal.unscoped.create(
+                person=world.user("inspector").person,
+                kind="department",
+                subject_department=world.department("心内科"),
+                label="心内科",
+                **held,
+            ),
+        )

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from core.jobs.domain import emit, recurring
+from core.jobs.domain import emit, recurring, submit
 from core.jobs.models import Job, Outbox
 from core.jobs.queries import worker_alive
 from core.jobs.registry import Event, every, job, subscribe
@@ -78,6 +78,23 @@ def test_an_event_is_sent_only_by_a_commit_and_once_for_its_key(hospital: Hospit
         recurring.tidy()
     assert Outbox.objects.count() == 0
     assert Job.unscoped.count() == 0
+
+
+def test_rounds_of_the_schedule_are_cleared_and_peoples_jobs_stay(hospital: Hospital) -> None:
+    job("t.round", label="每小时")(lambda ctx: {})
+    job("t.asked", label="有人发起")(lambda ctx: {})
+    every(3600, "t.round")
+    recurring.submit_due()
+    with acting(WHO):
+        submit("t.asked", {}, by=WHO, hospital=hospital)
+    run_pending()
+    assert set(Job.unscoped.filter(kind__startswith="t.").values_list("kind", "state")) == {
+        ("t.round", "done"),
+        ("t.asked", "done"),
+    }
+    with turned(now() + timedelta(days=2)):
+        recurring.tidy()
+    assert list(Job.unscoped.filter(kind__startswith="t.").values_list("kind", flat=True)) == ["t.asked"]
 
 
 def test_an_event_needs_an_actor(hospital: Hospital) -> None:

@@ -13,6 +13,8 @@ from core.lake import domain
 from core.lake.models import LakeImport, LakeQuarantine, MonthVersion
 from tests.integration.lake.conftest import BY, HEAD, landed, line
 
+pytestmark = pytest.mark.once
+
 HEADER = HEAD.strip().split(",")
 
 

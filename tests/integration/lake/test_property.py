@@ -3,12 +3,15 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.kernel.ids import random_uid
 from core.org.models import Hospital
 from tests.integration.lake.conftest import HEAD, bring_path, landed, line
+
+pytestmark = pytest.mark.once
 
 rows = st.lists(
     st.tuples(st.integers(1, 6), st.sampled_from(["2024-01", "2024-02", "2024-03"]), st.integers(1, 9)),

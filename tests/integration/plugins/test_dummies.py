@@ -54,6 +54,13 @@ def test_a_hook_that_exits_costs_its_own_answer_and_the_first_page_says_so(seen:
     assert cards == {"试用插件甲的卡片": "list", "“试用插件乙”暂时没有应答": "notice"}
 
 
+def test_the_first_page_counts_what_it_does_not_show_and_leads_to_it(seen: dict[str, Any]) -> None:
+    todo = seen["home"]["todo"]
+    assert todo["n"] == 24
+    assert [item["title"] for item in todo["items"]] == ["甲事3", "乙事", "甲事5"]
+    assert todo["more"] == [{"n": 21, "label": "还有 21 件甲事", "href": "/h/binjiang/r/x?state=open"}]
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [

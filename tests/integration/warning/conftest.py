@@ -23,7 +23,7 @@ from tests.support.lines import LAST, Mini, as_csv, mini
 
 BY = Actor.system("test")
 API = "/api/v1/h/binjiang"
-BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+BACKEND = "core.accounts.backends.SignIn"
 TABLES = ("items", "departments", "doctors", "patients", "dept_month", "access_log", "rep_visits")
 
 

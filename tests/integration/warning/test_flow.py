@@ -45,7 +45,7 @@ def test_from_asking_to_closing(small, warning):
     assert (now["title"], now["who"], now["due"]["basis"]) == (
         "等待科室说明",
         HEART,
-        "院内默认期限（待医院确认）",
+        "平台建议值（未确认）",
     )
     assert f"{due.day.month}月{due.day.day}日截止" in now["due"]["text"]
     assert [a["verb"] for a in page["actions"]] == ["answer"]

@@ -12,10 +12,13 @@ ALLOWED = ROOT / "tests" / "unit" / "unscoped_allowed.txt"
 
 #: Files in domain folders where floating point is meant, and why. Amounts never pass through them as floats.
 FLOATS = {
+    "core/cms/domain/rankings.py": "lengths of bars in a drawing; the table beside it has the frozen texts",
     "plugins/warning/domain/statistics.py": "medians, deviations and CUSUM are real numbers, rounded to 9 digits",
     "plugins/warning/domain/evaluate.py": "compares such statistics with bands",
     "plugins/warning/domain/measured.py": "feeds the statistics",
     "plugins/warning/domain/measures.py": "a divisor of an NHS measure definition",
+    "plugins/warning/domain/compile.py": "the share of a supply that is left, compared with a share",
+    "plugins/warning/domain/tuning.py": "a parameter of a rule file is a YAML number; sums and prices are not parameters",
     "plugins/warning/domain/wording.py": "writes a statistic of 9 significant digits as text",
 }
 

@@ -15,6 +15,7 @@ from core.plugin_host.manifest import manifests
 from core.policy.roles import ROLES
 from core.policy.types import all_types
 from core.resources import registry
+from core.resources.spec import Form
 from scripts import errors
 
 #: Names and units that a Chinese hospital writes in Latin letters too, and the letters of the five rule classes.
@@ -58,7 +59,7 @@ def said() -> Iterator[tuple[str, str]]:
             yield from ((f"{key}.{field.key}={code}", label) for code, label in field.labels.items())
         for action in spec.actions:
             yield from ((f"{key}!{action.verb}", text) for text in (action.label, action.confirm))
-            if action.form:
+            if isinstance(action.form, Form):
                 yield from (
                     (f"{key}!{action.verb}", t)
                     for t in (action.form.title, action.form.help, action.form.submit_label)

@@ -308,6 +308,33 @@ def test_d8_repeats_within_seven_days_from_five_a_month():
     ]  # looks back into January
 
 
+def test_d8_counts_what_is_left_of_the_last_supply_where_the_data_tell():
+    data = repeated([10] * 5)
+    for row in data["prescription_lines"]:
+        row["days_supplied"] = 14
+    (found,) = run("D8_REPEAT_7D", data, ["2025-01"]).findings
+    assert found.value == "5" and "在 7 日内或上次余药多于 20% 时" in found.reason
+    for row in data["prescription_lines"]:  # 12 days of supply, 10 gone: a sixth is left
+        row["days_supplied"] = 12
+    assert said(run("D8_REPEAT_7D", data, ["2025-01"])) == []
+    for row in data["prescription_lines"]:
+        row["days_supplied"] = None
+    empty = repeated([7] * 5)
+    for row in empty["prescription_lines"]:
+        row["days_supplied"] = None
+    (found,) = run("D8_REPEAT_7D", empty, ["2025-01"]).findings
+    assert "次在 7 日内给同一患者" in found.reason
+    across = repeated([0] * 5)
+    for n, row in enumerate(
+        across["prescription_lines"]
+    ):  # 60 days in December, bought again in late January
+        row["date"] = row["date"].replace(year=2024, month=12) if n % 2 == 0 else row["date"].replace(day=10)
+        row["days_supplied"] = 60
+    (found,) = run("D8_REPEAT_7D", across, ["2025-01"]).findings
+    assert found.value == "5"
+    assert found.evidence["where"]["args"][0]["args"][1] == {"value": "2024-10-01"}, "92 days back"
+
+
 def test_d14_split_prescriptions():
     rows = [
         line(f"{i}", f"r{i}", "2025-01-05", qty=20) for i in range(3)
@@ -352,13 +379,14 @@ def test_e4_unregistered_visits_in_three_months():
     output = run(
         "E4_REP_UNREGISTERED", visits("2025-01-05", "2025-02-05", "2025-03-05"), months("2025-01", 4)
     )
-    assert said(output) == [({"rep": "R1"}, "2025-03", "orange", "3")]
-    assert (
-        said(
-            run("E4_REP_UNREGISTERED", visits("2025-01-05", "2025-02-05", "2025-04-05"), months("2025-01", 4))
-        )
-        == []
-    )
+    rep = {"rep": "R1"}
+    assert said(output) == [
+        (rep, "2025-01", "blue", "1"),
+        (rep, "2025-02", "orange", "2"),
+        (rep, "2025-03", "red", "3"),
+    ]
+    apart = run("E4_REP_UNREGISTERED", visits("2025-01-05", "2025-04-05"), months("2025-01", 4))
+    assert said(apart) == [(rep, "2025-01", "blue", "1"), (rep, "2025-04", "blue", "1")]
 
 
 def test_e6_queries_by_doctor_and_drug():

@@ -57,7 +57,9 @@ def test_planted_truth_is_found_and_exact_rules_find_nothing_else():
             continue
         assert mine, row
         explained |= {id(f) for f in mine}
-    extra = [f for f in output.findings if f.rule in {CODES[c] for c in EXACT} and id(f) not in explained]
+    exact = {CODES[c] for c in EXACT}
+    # blue is a note: each first unregistered visit; that it is in the register is recomputed below
+    extra = [f for f in output.findings if f.rule in exact and f.level != "blue" and id(f) not in explained]
     assert extra == []
     assert not [n for n in output.not_evaluated if n.kind == "error"]
 
@@ -205,6 +207,10 @@ def sql(tree: dict) -> str:
         value = tree["value"]
         return "(" + ", ".join(map(literal, value)) + ")" if isinstance(value, list) else literal(value)
     args = [sql(a) for a in tree["args"]]
+    if tree["op"] == "not":
+        return f"NOT ({args[0]})"
+    if tree["op"] == "is_null":
+        return f"{args[0]} IS NULL"
     if tree["op"] in ("and", "or"):
         return "(" + f" {tree['op']} ".join(args) + ")"
     return f"({args[0]} {({'eq': '=', 'ge': '>=', 'lt': '<', 'gt': '>', 'in': 'IN', 'ne': '<>', 'le': '<='})[tree['op']]} {args[1]})"

@@ -83,7 +83,7 @@ def test_parameters_out_of_bounds_are_not_silent():
     output = run(
         "D1_RX_GT5", {"prescription_lines": [line("a", "r", "2025-01-05")]}, ["2025-01"], {"most": 0}
     )
-    assert [(n.kind, n.code) for n in output.not_evaluated] == [("error", "D1_RX_GT5.x.error")]
+    assert [(n.kind, n.code) for n in output.not_evaluated] == [("error", "D1_RX_GT5.x.bad_value")]
 
 
 def test_every_rule_names_owner_regulation_and_a_second_person():

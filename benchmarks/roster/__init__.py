@@ -1,0 +1,1 @@
+"""A whole hospital brought in by lists."""

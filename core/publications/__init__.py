@@ -1,0 +1,1 @@
+"""Frozen tables for disclosure: rankings, evidence, exports stand on a Snapshot."""

@@ -1,0 +1,1 @@
+"""Files and JSON rows as cells with their places."""

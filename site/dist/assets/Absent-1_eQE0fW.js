@@ -1,1 +1,0 @@
-import{D as e,f as t,v as n}from"./api-DArorjPR.js";import{t as r}from"./NoPage-Ca_gbDJS.js";var i=n({__name:`Absent`,setup(n){return(n,i)=>(e(),t(r))}});export{i as default};

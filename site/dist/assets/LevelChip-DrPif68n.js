@@ -1,1 +1,0 @@
-import{B as e,D as t,at as n,it as r,m as i,v as a}from"./api-DArorjPR.js";import{t as o}from"./format-DjL8iKJc.js";var s={key:1,class:`tag`},c=a({__name:`LevelChip`,props:{level:{},label:{}},setup(a){return(c,l)=>e(o)[a.level]?(t(),i(`span`,{key:0,class:r([`lv`,a.level])},n(a.label||e(o)[a.level]+`预警`),3)):(t(),i(`span`,s,n(a.label||a.level),1))}});export{c as t};

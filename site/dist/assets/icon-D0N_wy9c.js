@@ -1,0 +1,1 @@
+var e=`/static/site/icon.svg`;export{e as t};
