@@ -34,7 +34,7 @@ def shot() -> int:
     pages = yaml.safe_load((ROOT / "tests/support/pages.yaml").read_text(encoding="utf-8"))
     SHOTS.mkdir(exist_ok=True)
     missed: list[str] = []
-    with _running() as live, chromium() as browser:
+    with chromium() as browser, _running() as live:
         for width, (viewport, size, across) in LAYOUT.items():
             pictures = []
             for context_pages in _by_role(pages):
