@@ -37,7 +37,7 @@ def main() -> int:
     """Runs and prints; 0 when both goals hold and all answers are equal."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=2_000_000)
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--data", type=Path, help="keep and reuse the generated set here")
     parser.add_argument("--rules", default="", help="only rules whose code starts so")
     options = parser.parse_args()

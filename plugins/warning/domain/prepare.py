@@ -128,14 +128,14 @@ def _net(con: Any, lines: ibis.Table) -> ibis.Table:
         "source_key", "original_key", "qty", "amount"
     )
     keys = returns.group_by(key=returns.original_key).agg(
-        less_qty=returns.qty.sum(), less_amount=returns.amount.sum()
+        less_qty=returns.qty.sum().cast(DECIMAL), less_amount=returns.amount.sum().cast(DECIMAL)
     )
     found = (
         lines.filter(lines.qty > 0)
         .inner_join(keys, lines.source_key == keys.key)
         .select("key", "less_qty", "less_amount")
     )
-    zero = ibis.literal(0).cast("decimal(38, 5)")
+    zero = ibis.literal(0).cast(DECIMAL)  # 18 digits are added as one machine word, the 38 of a sum are not
     gone = returns.semi_join(found, returns.original_key == found.key).select(
         key="source_key", less_qty=zero, less_amount=zero, gone=ibis.literal(True)
     )
