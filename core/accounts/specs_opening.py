@@ -8,7 +8,7 @@ from core.accounts.models import Opening
 from core.jobs.models import OPEN, Job
 from core.jobs.registry import get_kind
 from core.kernel import clock
-from core.kernel.errors import FieldError, Invalid, Refused
+from core.kernel.errors import Refused
 from core.org.models import Department, PartyOrg
 from core.policy.types import TypePolicy, register_type
 from core.resources import panels, ports
@@ -42,13 +42,14 @@ def plan_action() -> Action:
             "批量开通账号",
             (
                 FormField("whom", "为谁开通", "choice", required=True, choices=tuple(Opening.WHOM)),
-                FormField("department", "科室", "department", help="选“一个科室及其下属”时填写"),
+                FormField("department", "科室", "department", True, only_with=("whom", "department")),
                 FormField(
                     "party_org",
                     "党组织",
                     "lookup",
+                    True,
                     resource="org.party_org",
-                    help="选“一个党组织及其下属”时填写",
+                    only_with=("whom", "party_org"),
                 ),
             ),
             "看看有多少人",
@@ -110,20 +111,16 @@ def _plan(command: Command, _: Any) -> Done:
         "department": chosen(Department, command, "department", "科室"),
         "party_org": chosen(PartyOrg, command, "party_org", "党组织"),
     }
-    unit = units.get(whom)
-    if whom != "everyone" and unit is None:
-        word = "科室" if whom == "department" else "党组织"
-        raise Invalid(f"请选择{word}。", [FieldError(f"/values/{whom}", f"没有选择{word}", f"请选择{word}")])
     made = Opening.objects.create(
         hospital_id=principal.hospital_id,
-        label=openings.label_of(whom, unit)[:140],
+        label=openings.label_of(whom, units.get(whom))[:140],
         whom=whom,
         person_id=principal.person_id,
         user_uid=principal.user_uid,
         requester=principal.label[:120],
         asked_at=clock.now(),
-        department=unit if whom == "department" else None,
-        party_org=unit if whom == "party_org" else None,
+        department=units["department"],
+        party_org=units["party_org"],
     )
     counts = openings.counted(made, openings.reaches(principal))
     return Done(

@@ -16,6 +16,7 @@ from core.lake.readers import Shape, Sheet, excel, look
 
 STEP = 1000  # rows between two offsets of the index
 BLOCK = 16 * 1024 * 1024
+LAST = 2**31  # no file has so many rows; a number beyond 64 bits would not even bind
 
 
 def source_row(lake_import: LakeImport, n: int) -> dict[str, Any]:
@@ -26,12 +27,14 @@ def source_row(lake_import: LakeImport, n: int) -> dict[str, Any]:
     path = files.path(lake_import.file)
     shape = _shape(lake_import, path)
     sheet = shape.sheet(lake_import.sheet or None)
+    if not sheet.header_row < n < LAST:
+        raise NotFound("文件中没有这一行。")
     if shape.format == "csv":
         cells = _csv_row(path, shape, sheet, n, lake_import.row_index)
     else:
         file = path if shape.format == "parquet" else excel.sheet_file(path, shape, sheet, lake_import.sha256)
         cells = _parquet_row(file, n)
-    if cells is None or n <= sheet.header_row:
+    if cells is None:
         raise NotFound("文件中没有这一行。")
     names = sheet.columns
     values = [

@@ -26,8 +26,9 @@ def clean(form: Form | None, values: Any, principal: Any) -> dict[str, Any]:
     ]
     found: dict[str, Any] = {}
     for key, item in known.items():
+        asked = not item.only_with or found.get(item.only_with[0]) in item.only_with[1:]
         try:
-            found[key] = _one(item, values.get(key), principal)
+            found[key] = _one(item, values.get(key), principal) if asked else None
         except ValueError as error:
             errors.append(FieldError(f"/values/{key}", f"{item.label}：{error}", item.help))
     if errors:

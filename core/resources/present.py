@@ -126,6 +126,8 @@ def form(found: Form, principal: Any, filled: Row | None = None) -> dict[str, An
             said["max_length"] = item.max_length
         if item.resource:
             said["resource"] = item.resource
+        if item.only_with:
+            said["only_with"] = {"key": item.only_with[0], "values": list(item.only_with[1:])}
         source = item.initial or item.key
         if item.value is not None:
             said["value"] = item.value

@@ -73,7 +73,8 @@ class Field:
 @dataclass(frozen=True)
 class FormField:
     """One input. `choices`: (value, label) pairs, or a function of the principal giving them. `initial`: the row's
-    field that fills it, the key itself when empty. `value`: what fills it instead, known by a form made for the row."""
+    field that fills it, the key itself when empty. `value`: what fills it instead, known by a form made for the row.
+    `only_with`: the key of a choice before it and the values of it under which this input is asked at all."""
 
     key: str
     label: str
@@ -85,6 +86,7 @@ class FormField:
     resource: str = ""
     initial: str = ""
     value: str | None = None
+    only_with: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

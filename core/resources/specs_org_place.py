@@ -85,7 +85,7 @@ def _hospital() -> ResourceSpec:
         fields=(
             Field("name", "名称", role="primary"),
             Field("short_name", "简称", role="secondary"),
-            Field("zone", "时区", "code"),
+            Field("zone", "时区", "code", labels=dict(ZONES)),
             Field("night_starts", "夜间开始（时）", "number"),
             Field("night_ends", "夜间结束（时）", "number"),
             Field("opened_on", "开院日期", "date"),

@@ -161,17 +161,27 @@ def _delegation() -> ResourceSpec:
 
 def _recusal() -> ResourceSpec:
     subject = (
+        FormField("about", "回避什么", "choice", True, choices=tuple(Recusal.KINDS)),
         FormField(
-            "about_person", "涉及人员", "choice", choices=colleagues, help="人员、科室、事项，只填一种。"
+            "about_person", "涉及人员", "choice", True, choices=colleagues, only_with=("about", "person")
         ),
-        FormField("department", "涉及科室", "department"),
-        FormField("type", "事项类型", "choice", choices=object_types),
+        FormField("department", "涉及科室", "department", True, only_with=("about", "department")),
         FormField(
             "uid",
             "事项网址",
             "text",
+            True,
+            "打开那件事项的页面，把浏览器里的网址整段复制到这里。",
             max_length=300,
-            help="打开那件事项的页面，把浏览器里的网址整段复制到这里，事项类型可以不选。",
+            only_with=("about", "object"),
+        ),
+        FormField(
+            "type",
+            "事项类型",
+            "choice",
+            help="填了网址可以不选。",
+            choices=object_types,
+            only_with=("about", "object"),
         ),
     )
     rest = (

@@ -14,7 +14,7 @@ from core.org.models import CalendarDay, Campus, Department, Hospital, Post
 #: First year whose holidays are loaded.
 FIRST_YEAR = 2023
 #: Named at each day that comes from the library.
-SOURCE = "国务院办公厅节假日安排（chinesecalendar）"
+SOURCE = "国务院办公厅节假日安排"
 MAX_GROUPS = 60
 
 

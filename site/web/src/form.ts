@@ -23,6 +23,11 @@ export function makeForm(spec: FormSpec, from: Record<string, Value> = {}): Form
   return reactive({ values, errors: {}, general: null, dirty: false, sending: false, key: newKey() });
 }
 
+/** The fields asked for with what is chosen now. */
+export function asked(spec: FormSpec, form: FormState) {
+  return spec.fields.filter((f) => !f.only_with || f.only_with.values.indexOf(String(form.values[f.only_with.key])) >= 0);
+}
+
 export function touch(form: FormState, key: string) {
   form.dirty = true;
   form.key = newKey();
@@ -33,7 +38,7 @@ export function touch(form: FormState, key: string) {
 export function checkForm(spec: FormSpec, form: FormState): boolean {
   form.errors = {};
   form.general = null;
-  spec.fields.forEach((field) => {
+  asked(spec, form).forEach((field) => {
     const value = form.values[field.key];
     const empty = value === "" || value === null || value === undefined || (Array.isArray(value) && !value.length);
     if (field.required && (empty || (field.type === "bool" && value !== true))) {
@@ -69,7 +74,7 @@ export interface StoredFile { uid: string; name: string; size: number }
 export async function payload(spec: FormSpec, form: FormState): Promise<{ values: Record<string, unknown>; files: string[] }> {
   const values: Record<string, unknown> = {};
   const files: string[] = [];
-  spec.fields.forEach((field) => {
+  asked(spec, form).forEach((field) => {
     const value = form.values[field.key];
     if (field.type === "file" || field.type === "files") {
       const uids = ((value as StoredFile[]) || []).map((f) => f.uid);

@@ -50,6 +50,8 @@ export type FieldType = "text" | "textarea" | "number" | "money" | "date" | "mon
 export interface FormField {
   key: string; label: string; type: FieldType; required?: boolean; help?: string; choices?: Choice[];
   max_length?: number; resource?: string; value?: unknown; unit?: string;
+  /** Asked only while that field has one of these values. */
+  only_with?: { key: string; values: string[] };
 }
 export interface FormSpec { title?: string; fields: FormField[]; submit_label?: string; help?: string }
 export interface Action {

@@ -2,15 +2,19 @@
 
 import datetime as dt
 import hashlib
+import io
 import stat
 from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
+import pytest
 from django.conf import settings
 
 from core.kernel.clock import now
+from core.kernel.errors import Problem
 from core.lake import codes, land, query
 from core.lake.models import LakeCode, LakeImport, MonthVersion
 from core.lake.rows import source_row
@@ -207,6 +211,21 @@ def test_source_row_of_csv_with_quoted_newlines(bring, hospital):
         "门诊",
     )
     assert source_row(done, 3)["columns"][1]["value"] == "RX\n甲"
+
+
+@pytest.mark.parametrize("n", [-372_303, -1, 0, 25_003, 2**31, 2**70])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_row_that_the_file_does_not_have(bring, hospital, tmp_path, kind, n):
+    """Before the first, behind the last, and numbers that no file and no database column can hold."""
+    text = HEAD + "".join(line(i) for i in range(30))
+    if kind == "csv":
+        done = bring("a.csv", text)
+    else:
+        pq.write_table(pacsv.read_csv(io.BytesIO(text.encode())), tmp_path / "a.parquet")
+        done = bring_path(hospital, tmp_path / "a.parquet")
+    assert source_row(done, 2)["row"] == 2
+    with pytest.raises(Problem, match="文件中没有这一行"):
+        source_row(done, n)
 
 
 def test_source_row_deep_in_a_large_csv(bring, hospital):

@@ -29,7 +29,9 @@ def test_a_declared_recusal_works_at_once_in_list_page_and_search(
 ) -> None:
     client, department = as_("inspector"), world.department("骨科")
     assert {"骨科", "骨科关节病区", "心内科"} <= labels(client, "org.department")
-    sent = {"values": {"department": str(department.uid), "reason": "近亲属在该科室任职"}}
+    sent = {
+        "values": {"about": "department", "department": str(department.uid), "reason": "近亲属在该科室任职"}
+    }
     answer = post(client, DECLARE, sent)
     assert answer.status_code == 200, answer.content.decode()
     assert not {"骨科", "骨科关节病区"} & labels(client, "org.department")
@@ -79,11 +81,17 @@ def test_one_object_by_the_address_of_its_page(world: World, as_: Callable[..., 
     """What a person can copy is the address in the browser: type and thing are read out of it."""
     uid = "0198a000-0000-7000-8000-000000000009"
     page = f"https://qinglian.example.cn/h/binjiang/r/warning.warning/{uid}?from=list"
-    answer = post(as_("inspector"), DECLARE, {"values": {"uid": page, "reason": "本人举报的事项"}})
+    answer = post(
+        as_("inspector"), DECLARE, {"values": {"about": "object", "uid": page, "reason": "本人举报的事项"}}
+    )
     assert answer.status_code == 200, answer.content.decode()
     made = Recusal.unscoped.get(subject_uid=uid)
     assert (made.kind, made.subject_type) == ("object", "warning.warning") and uid not in made.label
-    wrong = post(as_("inspector"), DECLARE, {"values": {"uid": "骨科那件", "reason": "本人举报的事项"}})
+    wrong = post(
+        as_("inspector"),
+        DECLARE,
+        {"values": {"about": "object", "uid": "骨科那件", "reason": "本人举报的事项"}},
+    )
     assert wrong.status_code == 422 and wrong.json()["errors"][0]["pointer"] == "/values/uid"
 
 
@@ -115,10 +123,12 @@ def test_dates_bound_it_and_nobody_ends_their_own(world: World, as_: Callable[..
 @pytest.mark.parametrize(
     ("values", "pointer"),
     [
-        ({"reason": "亲属"}, "/values/kind"),
-        ({"reason": "亲属", "type": "warning.warning", "uid": "x"}, "/values/uid"),
-        ({"reason": "亲属", "type": "warning.warning"}, "/values/uid"),
-        ({"reason": "亲属", "type": "lake.lines", "uid": "x"}, "/values/type"),
+        ({"reason": "亲属"}, "/values/about"),
+        ({"reason": "亲属", "about": "person"}, "/values/about_person"),
+        ({"reason": "亲属", "about": "department", "uid": "x"}, "/values/department"),
+        ({"reason": "亲属", "about": "object", "type": "warning.warning", "uid": "x"}, "/values/uid"),
+        ({"reason": "亲属", "about": "object", "type": "warning.warning"}, "/values/uid"),
+        ({"reason": "亲属", "about": "object", "type": "lake.lines", "uid": "x"}, "/values/type"),
     ],
 )
 def test_what_cannot_be_kept_away_from_is_told_where(

@@ -1,1 +1,0 @@
-import{a as e,f as t,x as n}from"./runtime-core.esm-bundler-C6EYvkld.js";import{t as r}from"./NoPage-CHRRJvMP.js";var i=t({__name:`Absent`,setup(t){return(t,i)=>(n(),e(r))}});export{i as default};

@@ -1,0 +1,1 @@
+import{a as e,f as t,x as n}from"./runtime-core.esm-bundler-C6EYvkld.js";import{t as r}from"./NoPage-CXwWvE68.js";var i=t({__name:`Absent`,setup(t){return(t,i)=>(n(),e(r))}});export{i as default};
