@@ -24,6 +24,7 @@ from core.kernel.context import Actor, acting, hospital_scope
 from core.kernel.errors import Refused
 from core.lake import domain as lake
 from core.lake.models import LakeImport
+from core.notify.domain import inbox
 from core.org.models import Hospital
 from core.plugin_host import dispatch, service
 from core.plugin_host.manifest import manifests
@@ -210,6 +211,9 @@ def _import_all(world: World, say: Say) -> None:
     for dataset in DATASETS:
         say(f"导入 {files[dataset].name}")
         import_table(dataset, files[dataset], hospital=hospital, by=by)
+    person = world.user("pharmacy", SHOWN).person_id
+    with hospital_scope(hospital), acting(by):
+        inbox.read_all(hospital, person, by=by)  # who brought the files in has seen that they are in
 
 
 def _enable_plugins(world: World, hospital: Any) -> None:

@@ -294,3 +294,42 @@ def _totp(secret: str, at: float) -> str:
     mac = hmac.new(key, struct.pack(">Q", int(at) // 30), hashlib.sha1).digest()
     start = mac[-1] & 15
     return f"{(struct.unpack('>I', mac[start : start + 4])[0] & 0x7FFFFFFF) % 1_000_000:06d}"
+
+
+def test_accounts_for_many_are_shown_before_any_is_opened(
+    open_page: Callable[..., Page], live: Live
+) -> None:
+    """The form asks for the department only when it is one; what it leads to says how many and opens nobody."""
+    page, api = open_page("hospital_admin", H), live.api("hospital_admin", H)
+    before = api.get(f"/api/v1/h/{H}/resources/accounts.account/rows")[1]["count"]
+    page.goto(f"/h/{H}/r/accounts.account")
+    page.get_by_role("button", name="批量开通账号").click()
+    department = page.get_by_role("combobox", name="科室")
+    expect(department).to_be_hidden()
+    page.get_by_label("为谁开通").select_option("department")
+    page.get_by_role("button", name="看看有多少人").click()
+    expect(page.locator(".field-error")).to_contain_text("请选择“科室”")
+    department.fill("重症医学科")
+    page.get_by_role("option").filter(has_text="重症医学科").first.click()
+    page.get_by_role("button", name="看看有多少人").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("重症医学科")
+    expect(page.locator("main")).to_contain_text("现在还没有开通")
+    assert api.get(f"/api/v1/h/{H}/resources/accounts.account/rows")[1]["count"] == before
+
+
+def test_a_recusal_asks_only_for_what_is_kept_away_from(open_page: Callable[..., Page]) -> None:
+    """A colleague is found by typing a letter of the name; the row stands in one's own list at once."""
+    page = open_page("correspondent", H, viewport=PHONE)
+    page.goto(f"/h/{H}/r/policy.recusal")
+    page.get_by_role("button", name="申报回避").click()
+    colleague = page.get_by_role("combobox", name="涉及人员")
+    expect(colleague).to_be_hidden()
+    page.get_by_label("回避什么").select_option("person")
+    colleague.click()
+    offered = page.locator("[role=option]")  # not those of the box above
+    name = offered.first.inner_text()
+    colleague.fill(name[:2])
+    offered.filter(has_text=name).first.click()
+    page.get_by_label("事由").fill("近亲属")
+    page.get_by_role("button", name="申报", exact=True).click()
+    expect(page.locator("main")).to_contain_text(name.split("（")[0])
