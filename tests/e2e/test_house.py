@@ -296,9 +296,7 @@ def _totp(secret: str, at: float) -> str:
     return f"{(struct.unpack('>I', mac[start : start + 4])[0] & 0x7FFFFFFF) % 1_000_000:06d}"
 
 
-def test_accounts_for_many_are_shown_before_any_is_opened(
-    open_page: Callable[..., Page], live: Live
-) -> None:
+def test_accounts_for_many_are_shown_before_any_is_opened(open_page: Callable[..., Page], live: Live) -> None:
     """The form asks for the department only when it is one; what it leads to says how many and opens nobody."""
     page, api = open_page("hospital_admin", H), live.api("hospital_admin", H)
     before = api.get(f"/api/v1/h/{H}/resources/accounts.account/rows")[1]["count"]
