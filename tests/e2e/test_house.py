@@ -317,7 +317,7 @@ def test_accounts_for_many_are_shown_before_any_is_opened(open_page: Callable[..
 
 def test_a_recusal_asks_only_for_what_is_kept_away_from(open_page: Callable[..., Page]) -> None:
     """A colleague is found by typing a letter of the name; the row stands in one's own list at once."""
-    page = open_page("correspondent", H, viewport=PHONE)
+    page = open_page("branch_secretary", H, viewport=PHONE)
     page.goto(f"/h/{H}/r/policy.recusal")
     page.get_by_role("button", name="申报回避").click()
     colleague = page.get_by_role("combobox", name="涉及人员")
